@@ -1,0 +1,207 @@
+"""Reads a lake: a snapshot is pinned for a whole request, and the catalog is asked for news at most once per interval.
+
+The rule: what a request began to read never changes under it; a lake that nobody reads any more is detached.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkdtemp
+
+from shared.catalog.base import Catalog, CatalogCopy
+from shared.catalog.schema import create_lake
+from shared.duck import Duck, literal, quoted
+from shared.errors import ObjectNotFoundError, SnapshotNotFoundError
+
+MAX_OLD_SESSIONS = 8
+"""Older snapshots kept attached for the next request that names them."""
+
+
+@dataclass(frozen=True)
+class PinnedLake:
+    """One snapshot of a lake, open for reading; table names resolve to it."""
+
+    duck: Duck
+    alias: str
+    snapshot_id: int
+    committed_at: datetime
+
+    def tables(self) -> frozenset[str]:
+        """The names of all tables of this snapshot."""
+        rows = self.duck.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = $alias", {"alias": self.alias}
+        )
+        return frozenset(row[0] for row in rows)
+
+
+@dataclass
+class _Session:
+    alias: str
+    copy: CatalogCopy
+    snapshot_id: int
+    committed_at: datetime
+    users: int = 0
+    used_at: float = field(default_factory=time.monotonic)
+
+
+class LakeReader:
+    """Sessions on one lake, shared by all threads of a process."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        open_duck: Callable[[], Duck],
+        *,
+        freshness_seconds: float = 1.0,
+        refresh_access: Callable[[Duck], None] = lambda duck: None,
+        work_directory: Path | None = None,
+    ) -> None:
+        self._catalog = catalog
+        self._open_duck = open_duck
+        self._refresh_access = refresh_access
+        self._freshness_seconds = freshness_seconds
+        self._folder = Path(mkdtemp(prefix="teal-read-", dir=work_directory))
+        self._lock = threading.RLock()
+        self._duck: Duck | None = None
+        self._sessions: dict[tuple[str, int | None], _Session] = {}
+        self._current: _Session | None = None
+        self._asked_at = float("-inf")
+        self._count = 0
+
+    @contextmanager
+    def pin(self, snapshot: int | None = None, as_of: datetime | None = None) -> Iterator[PinnedLake]:
+        """The newest snapshot, or the one with that id, or the newest at that instant, until the block ends.
+
+        Raises SnapshotNotFoundError, CatalogLostError, StoreUnavailableError.
+        """
+        session = self._enter(snapshot, as_of)
+        try:
+            cursor = self._engine().cursor()
+            try:
+                cursor.execute(f"USE {quoted(session.alias)}")
+                yield PinnedLake(cursor, session.alias, session.snapshot_id, session.committed_at)
+            finally:
+                cursor.close()
+        finally:
+            self._leave(session)
+
+    def current_snapshot(self) -> int:
+        """The newest snapshot's id, at most ``freshness_seconds`` old; opens nothing when it is known."""
+        with self._lock:
+            return self._newest().snapshot_id
+
+    def refresh(self) -> None:
+        """Ask for a newer catalog at the next read, whatever the interval says."""
+        with self._lock:
+            self._asked_at = float("-inf")
+
+    def close(self) -> None:
+        """Close the engine and delete the local copies."""
+        with self._lock:
+            if self._duck is not None:
+                self._duck.close()
+            for session in self._sessions.values():
+                session.copy.path.unlink(missing_ok=True)
+            self._sessions.clear()
+            self._duck = self._current = None
+
+    def _engine(self) -> Duck:
+        with self._lock:
+            if self._duck is None:
+                self._duck = self._open_duck()
+            return self._duck
+
+    def _enter(self, snapshot: int | None, as_of: datetime | None) -> _Session:
+        with self._lock:
+            session = self._newest()
+            if as_of is not None:
+                session = self._older(session, self._snapshot_at(session, as_of))
+            elif snapshot is not None:
+                session = self._older(session, snapshot)
+            session.users += 1
+            session.used_at = time.monotonic()
+            return session
+
+    def _leave(self, session: _Session) -> None:
+        with self._lock:
+            session.users -= 1
+            self._drop_unused()
+
+    def _newest(self) -> _Session:
+        now = time.monotonic()
+        current = self._current
+        if current is not None and now - self._asked_at < self._freshness_seconds:
+            return current
+        self._refresh_access(self._engine())
+        try:
+            copy = self._catalog.fetch(self._folder, unless=current.copy.etag if current else "")
+        except ObjectNotFoundError:
+            # Nothing was ever written: an empty lake answers, and the next request looks again.
+            if current is None or current.copy.etag:
+                path = self._folder / f"empty-{self._count}.ducklake"
+                create_lake(self._engine(), path, self._catalog.data_uri)
+                copy = CatalogCopy(path, "")
+            else:
+                copy = None
+        self._asked_at = now
+        if copy is not None:
+            self._current = self._open(copy, None)
+            self._drop_unused()
+        assert self._current is not None  # noqa: S101 - set above, or before when nothing changed
+        return self._current
+
+    def _older(self, newest: _Session, snapshot: int) -> _Session:
+        if snapshot == newest.snapshot_id:
+            return newest
+        known = self._sessions.get((newest.copy.etag, snapshot))
+        if known is not None:
+            return known
+        alias = quoted(newest.alias)
+        exists = self._engine().value(
+            f"SELECT count(*) FROM {alias}.snapshots() WHERE snapshot_id = $snapshot AND snapshot_id > 0",
+            {"snapshot": snapshot},
+        )
+        if not exists:
+            raise SnapshotNotFoundError(f"There is no snapshot {snapshot}; it may have expired.", snapshot=snapshot)
+        path = self._folder / f"{newest.alias}-{snapshot}.ducklake"
+        path.write_bytes(newest.copy.path.read_bytes())
+        return self._open(CatalogCopy(path, newest.copy.etag), snapshot)
+
+    def _snapshot_at(self, newest: _Session, as_of: datetime) -> int:
+        found = self._engine().value(
+            f"SELECT max(snapshot_id) FROM {quoted(newest.alias)}.snapshots() "
+            "WHERE snapshot_time <= $as_of AND snapshot_id > 0",
+            {"as_of": as_of},
+        )
+        if found is None:
+            raise SnapshotNotFoundError("The lake has no snapshot that old.")
+        return int(found)
+
+    def _open(self, copy: CatalogCopy, snapshot: int | None) -> _Session:
+        duck = self._engine()
+        self._count += 1
+        alias = f"lake_{self._count}"
+        duck.attach(copy.path, alias, self._catalog.data_uri, read_only=True, snapshot=snapshot)
+        rows = duck.execute(
+            f"SELECT snapshot_id, snapshot_time FROM {quoted(alias)}.snapshots() "
+            f"WHERE {literal(snapshot)} IS NULL OR snapshot_id = {literal(snapshot)} ORDER BY snapshot_id DESC LIMIT 1"
+        )
+        session = _Session(alias, copy, int(rows[0][0]), rows[0][1])
+        self._sessions[(copy.etag, snapshot)] = session
+        return session
+
+    def _drop_unused(self) -> None:
+        """Detach what nobody reads: former catalogs at once, old snapshots of the current one beyond the newest few."""
+        idle = [s for s in self._sessions.items() if s[1].users == 0 and s[1] is not self._current]
+        stale = [item for item in idle if self._current is None or item[0][0] != self._current.copy.etag]
+        old = sorted((item for item in idle if item not in stale), key=lambda item: item[1].used_at)
+        for name, session in stale + old[: max(0, len(old) - MAX_OLD_SESSIONS)]:
+            del self._sessions[name]
+            self._engine().detach(session.alias)
+            session.copy.path.unlink(missing_ok=True)

@@ -1,0 +1,176 @@
+"""Commits to a lake: one transaction on a copy of the catalog, then compare-and-swap; again when the race was lost.
+
+The rule: a commit is in the lake exactly once or not at all, whatever fails in between. Each commit carries an id, so a
+writer that does not know whether its put landed reads the catalog again and looks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Generic, TypeVar
+
+from shared.catalog.base import Catalog, CatalogCopy
+from shared.catalog.schema import create_lake
+from shared.duck import Duck
+from shared.errors import CatalogContendedError, ObjectNotFoundError, PreconditionFailedError, StoreUnavailableError
+
+log = logging.getLogger("teal.catalog")
+T = TypeVar("T")
+
+LAKE = "lake"
+"""The alias under which a change sees the lake."""
+
+
+class NothingToCommit(Exception):  # noqa: N818 - a way out of a change, not an error
+    """Raised by a change that found its work already done; ``result`` is what the commit returns."""
+
+    def __init__(self, result: object) -> None:
+        super().__init__()
+        self.result = result
+
+
+@dataclass
+class Change:
+    """What a change may say about itself, kept with its snapshot."""
+
+    duck: Duck
+    message: str = ""
+    tables: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def touched(self, table: str, *, added: int = 0, removed: int = 0) -> None:
+        """Count rows added to and removed from a table by this commit."""
+        if added or removed:
+            counts = self.tables.setdefault(table, {"added": 0, "removed": 0})
+            counts["added"] += added
+            counts["removed"] += removed
+
+
+@dataclass(frozen=True)
+class Committed(Generic[T]):
+    """What a change returned and the snapshot that holds it; ``changed`` is False when there was nothing to commit."""
+
+    result: T
+    snapshot_id: int
+    changed: bool
+    attempts: int
+
+
+@dataclass(frozen=True)
+class LakeWriter:
+    """Runs changes against one lake, each as one commit.
+
+    ``open_duck`` gives a session with fresh store credentials for commits that stage nothing themselves.
+    """
+
+    catalog: Catalog
+    open_duck: Callable[[], Duck]
+    attempts: int = 30
+    inline_rows: int = 200
+    work_directory: Path | None = None
+
+    @contextmanager
+    def look(self, duck: Duck) -> Iterator[CatalogCopy]:
+        """Attach the newest catalog read-only as ``lake`` for the block; its copy can be the first one of a commit."""
+        with TemporaryDirectory(prefix="teal-look-", dir=self.work_directory) as folder:
+            copy = self._copy(duck, Path(folder))
+            duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=True)
+            try:
+                yield copy
+            finally:
+                duck.detach(LAKE)
+
+    def commit(
+        self, author: str, change: Callable[[Change], T], *, duck: Duck | None = None
+    ) -> Committed[T]:
+        """Run ``change`` in one transaction on the newest catalog and publish it.
+
+        ``change`` runs again from the start after a lost race, so it must only write through its ``Change.duck``; pass
+        ``duck`` when it needs tables staged there before. Raises CatalogContendedError after ``attempts`` lost races,
+        and whatever ``change`` raises; nothing is committed then.
+        """
+        commit_id = uuid.uuid4().hex
+        session = duck or self.open_duck()
+        with TemporaryDirectory(prefix="teal-commit-", dir=self.work_directory) as folder:
+            for attempt in range(1, self.attempts + 1):
+                copy = self._copy(session, Path(folder))
+                try:
+                    committed = self._attempt(session, copy, author, commit_id, change, attempt)
+                except NothingToCommit as nothing:
+                    return nothing.result  # type: ignore[return-value]  # built by _attempt with the right type
+                try:
+                    self.catalog.swap(copy.path, etag=copy.etag)
+                    return committed
+                except PreconditionFailedError:
+                    log.info("commit lost a race", extra={"attempt": attempt, "author": author})
+                except StoreUnavailableError:
+                    log.warning("commit outcome unknown, looking", extra={"attempt": attempt, "author": author})
+                    _pause(attempt)
+                    if (snapshot_id := self._find(session, Path(folder), commit_id)) is not None:
+                        return Committed(committed.result, snapshot_id, True, attempt)
+                finally:
+                    copy.path.unlink(missing_ok=True)
+                _pause(attempt)
+        raise CatalogContendedError("Too many writers at once; the same request may succeed in a moment.")
+
+    def _copy(self, duck: Duck, folder: Path) -> CatalogCopy:
+        try:
+            copy = self.catalog.fetch(folder)
+            assert copy is not None  # noqa: S101 - fetch without `unless` never answers "unchanged"
+            return copy
+        except ObjectNotFoundError:
+            path = folder / f"new-{uuid.uuid4().hex}.ducklake"
+            create_lake(duck, path, self.catalog.data_uri)
+            return CatalogCopy(path, "")
+
+    def _attempt(
+        self, duck: Duck, copy: CatalogCopy, author: str, commit_id: str, change: Callable[[Change], T], attempt: int
+    ) -> Committed[T]:
+        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False, inline_rows=self.inline_rows)
+        try:
+            with duck.transaction():
+                told = Change(duck)
+                try:
+                    result = change(told)
+                except NothingToCommit as nothing:
+                    current = int(duck.value(f"FROM {LAKE}.current_snapshot()"))
+                    raise NothingToCommit(Committed(nothing.result, current, False, attempt)) from None
+                extra = json.dumps({"commit_id": commit_id, "tables": told.tables})
+                duck.execute(
+                    f"CALL {LAKE}.set_commit_message($author, $message, extra_info => $extra)",
+                    {"author": author, "message": told.message, "extra": extra},
+                )
+            return Committed(result, int(duck.value(f"FROM {LAKE}.current_snapshot()")), True, attempt)
+        finally:
+            duck.detach(LAKE)
+
+    def _find(self, duck: Duck, folder: Path, commit_id: str) -> int | None:
+        """The snapshot our commit became, if it landed after all."""
+        try:
+            copy = self.catalog.fetch(folder)
+        except ObjectNotFoundError:
+            return None
+        assert copy is not None  # noqa: S101 - as above
+        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=True)
+        try:
+            found: Any = duck.value(
+                f"SELECT snapshot_id FROM {LAKE}.snapshots() WHERE commit_extra_info LIKE '%' || $id || '%'",
+                {"id": commit_id},
+            )
+            return None if found is None else int(found)
+        finally:
+            duck.detach(LAKE)
+            copy.path.unlink(missing_ok=True)
+
+
+def _pause(attempt: int) -> None:
+    """Full jitter, at most two seconds: many writers that lost together must not meet again together."""
+    time.sleep(random.uniform(0, min(2.0, 0.02 * 2 ** min(attempt, 7))))  # noqa: S311 - not cryptography

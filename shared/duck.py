@@ -1,0 +1,229 @@
+"""DuckDB, behind one door: the only module that imports duckdb; its exceptions stop here."""
+
+from __future__ import annotations
+
+import importlib.util
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from shared.errors import AppError, EngineUnavailableError, InputError, LimitError, UnavailableError
+from shared.values import DuckAccess
+
+Parameters = Mapping[str, Any] | Sequence[Any] | None
+
+
+class StatementError(AppError):
+    """A statement of ours that DuckDB refuses: a defect here, never the caller's fault."""
+
+    code = "internal"
+
+
+class UnreadableInputError(InputError):
+    """DuckDB could not read a file it was given; the message is DuckDB's first line."""
+
+    code = "unreadable"
+
+
+class OutOfMemoryError(LimitError):
+    """The statement needs more memory or temporary disk than this session was given."""
+
+    code = "out_of_memory"
+
+
+@dataclass(frozen=True)
+class Result:
+    """Column names, their DuckDB types, and all rows."""
+
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+
+
+def quoted(identifier: str) -> str:
+    """An SQL identifier; every name that goes into a statement passes through here."""
+    if "\0" in identifier:
+        raise StatementError("an identifier may not hold a NUL")
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(value: str | bool | int | float | None) -> str:
+    """An SQL literal, for the few places where DuckDB takes no bound parameter (ATTACH, CREATE SECRET, SET)."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if "\0" in value:
+        raise StatementError("a literal may not hold a NUL")
+    return "'" + value.replace("'", "''") + "'"
+
+
+@cache
+def extension_path(name: str) -> str:
+    """Where a packaged extension lies. Loaded by path: nothing is installed, nothing is downloaded."""
+    package = importlib.util.find_spec(f"duckdb_extension_{name}")
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        for found in Path(folder).glob(f"extensions/v{duckdb.__version__}/{name}.duckdb_extension"):
+            return str(found)
+    raise EngineUnavailableError(f"The DuckDB extension {name} {duckdb.__version__} is not part of this package.")
+
+
+@contextmanager
+def _errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise OutOfMemoryError("This needs more memory than the session has.") from error
+    except (duckdb.HTTPException, duckdb.FatalException, duckdb.InternalException) as error:
+        raise EngineUnavailableError("The engine could not finish; asking again may help.") from error
+    except duckdb.IOException as error:
+        raise EngineUnavailableError("The engine could not read or write; asking again may help.") from error
+    except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
+        raise UnreadableInputError(str(error).splitlines()[0][:300]) from error
+    except duckdb.Error as error:
+        raise StatementError("A statement failed.") from error
+
+
+class Duck:
+    """One connection. Not for two threads at once; ``cursor()`` gives another one to the same instance."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows. Raises StatementError, EngineUnavailableError, OutOfMemoryError."""
+        with _errors_translated():
+            return self.connection.execute(sql, parameters).fetchall()  # type: ignore[arg-type]  # Mapping is fine
+
+    def query(self, sql: str, parameters: Parameters = None) -> Result:
+        """Run one SELECT and return rows with column names and types."""
+        with _errors_translated():
+            cursor = self.connection.execute(sql, parameters)  # type: ignore[arg-type]  # as above
+            described = cursor.description or []
+            return Result(tuple(d[0] for d in described), tuple(str(d[1]) for d in described), cursor.fetchall())
+
+    def value(self, sql: str, parameters: Parameters = None) -> Any:
+        """The first column of the first row, or None."""
+        rows = self.execute(sql, parameters)
+        return rows[0][0] if rows else None
+
+    def columns(self, table: str) -> dict[str, str]:
+        """Column names and types of a table or view, in order. ``table`` is an SQL name, already quoted where needed."""
+        return {row[0]: row[1] for row in self.execute(f"DESCRIBE {table}")}
+
+    def cursor(self) -> Duck:
+        """Another connection to the same instance: own transaction, own search path, shared caches and attachments."""
+        return Duck(self.connection.cursor())
+
+    def grant(self, access: DuckAccess, name: str) -> None:
+        """Create or renew the secret by which this instance reaches a store."""
+        if access.kind:
+            options = ", ".join(f"{key} {literal(value)}" for key, value in access.parameters.items())
+            self.execute(
+                f"CREATE OR REPLACE SECRET {quoted(name)} "
+                f"(TYPE {access.kind}, {options}, SCOPE {literal(access.scope)})"
+            )
+
+    def attach(
+        self,
+        catalog: Path,
+        alias: str,
+        data_uri: str,
+        *,
+        read_only: bool,
+        snapshot: int | None = None,
+        inline_rows: int = 0,
+    ) -> None:
+        """Attach the lake whose catalog is that local file, at a snapshot if one is named.
+
+        ``data_uri`` ends with a slash; inserts of at most ``inline_rows`` rows go into the catalog, not into a file.
+        """
+        options = ["READ_ONLY"] if read_only else ["META_BLOCK_SIZE 16384", f"DATA_INLINING_ROW_LIMIT {inline_rows}"]
+        options += [f"SNAPSHOT_VERSION {literal(snapshot)}"] if snapshot is not None else []
+        options += [f"DATA_PATH {literal(data_uri)}", "OVERRIDE_DATA_PATH true"]
+        self.execute(f"ATTACH {literal(f'ducklake:{catalog}')} AS {quoted(alias)} ({', '.join(options)})")
+
+    def detach(self, alias: str) -> None:
+        """Detach a lake; a written catalog is then complete in its file."""
+        self.execute(f"DETACH {quoted(alias)}")
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs on this connection, from another thread."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Close this connection; the instance goes with its last one."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """BEGIN … COMMIT; any exception rolls back and is raised."""
+        self.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            # The statement that failed may already have ended the transaction.
+            try:
+                self.connection.execute("ROLLBACK")
+            except duckdb.Error:
+                pass
+            raise
+        self.execute("COMMIT")
+
+
+def open_duck(
+    *,
+    memory_limit_mb: int,
+    threads: int,
+    temp_directory: Path | None = None,
+    max_temp_gb: float = 1.0,
+    extensions: Sequence[str] = ("httpfs", "ducklake"),
+) -> Duck:
+    """A new instance in memory with our extensions loaded and downloads impossible.
+
+    Raises EngineUnavailableError when an extension is missing.
+    """
+    directory = temp_directory or Path(tempfile.mkdtemp(prefix="teal-"))
+    config: dict[str, Any] = {
+        "threads": threads,
+        "memory_limit": f"{memory_limit_mb}MB",
+        "temp_directory": str(directory),
+        "max_temp_directory_size": f"{int(max_temp_gb * 1024)}MiB",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "allow_persistent_secrets": "false",
+        "python_enable_replacements": "false",
+        "preserve_insertion_order": "true",
+    }
+    with _errors_translated():
+        duck = Duck(duckdb.connect(":memory:", config=config))
+        for name in extensions:
+            duck.execute(f"LOAD {literal(extension_path(name))}")
+        duck.execute("SET TimeZone = 'UTC'")
+        if "httpfs" in extensions:
+            # Data files never change, so a HEAD per file to validate the cache is a request for nothing.
+            duck.execute("SET validate_external_file_cache = 'NO_VALIDATION'")
+    return duck
+
+
+__all__ = [
+    "Duck",
+    "OutOfMemoryError",
+    "Result",
+    "StatementError",
+    "UnavailableError",
+    "UnreadableInputError",
+    "extension_path",
+    "literal",
+    "open_duck",
+    "quoted",
+]

@@ -1,0 +1,25 @@
+-- Writes an upload's row into the ledger.
+INSERT INTO lake.teal.uploads BY NAME
+SELECT
+    $upload_id        AS upload_id,
+    $bucket           AS bucket,
+    $object_key       AS object_key,
+    $object_version   AS object_version,
+    $etag             AS etag,
+    $content_hash     AS content_hash,
+    $dataset          AS dataset,
+    $source           AS source,
+    $contract_version AS contract_version,
+    $status           AS status,
+    $reason_code      AS reason_code,
+    $reason           AS reason,
+    $received         AS received,
+    $accepted         AS accepted,
+    $held             AS held,
+    $duplicate        AS duplicate,
+    $size_bytes       AS size_bytes,
+    $notes            AS notes,
+    $replay_of        AS replay_of,
+    $received_at      AS received_at,
+    now()             AS committed_at,
+    $duration_ms      AS duration_ms

@@ -1,0 +1,25 @@
+-- The ledger: one row per version of an object that was ever brought to this lake, whatever became of it.
+CREATE TABLE teal.uploads (
+    upload_id        VARCHAR NOT NULL,
+    bucket           VARCHAR,
+    object_key       VARCHAR,
+    object_version   VARCHAR,
+    etag             VARCHAR,
+    content_hash     VARCHAR,
+    dataset          VARCHAR,
+    source           VARCHAR,
+    contract_version INTEGER,
+    status           VARCHAR NOT NULL,
+    reason_code      VARCHAR,
+    reason           VARCHAR,
+    received         BIGINT,
+    accepted         BIGINT,
+    held             BIGINT,
+    duplicate        BIGINT,
+    size_bytes       BIGINT,
+    notes            VARCHAR,
+    replay_of        VARCHAR,
+    received_at      TIMESTAMPTZ,
+    committed_at     TIMESTAMPTZ,
+    duration_ms      BIGINT
+)

@@ -1,0 +1,78 @@
+"""The ledger of uploads, read and written inside a commit: what makes every upload count exactly once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared.duck import Duck
+from shared.sql.load import statement
+from shared.values import RowCounts, UploadedObject
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One upload as the ledger keeps it; ``dataset`` is the inbox folder it was put in."""
+
+    upload_id: str
+    upload: UploadedObject
+    dataset: str
+    received_at: datetime
+    content_hash: str = ""
+    source: str = ""
+    contract_version: int | None = None
+    status: str = "loaded"
+    reason_code: str = ""
+    reason: str = ""
+    counts: RowCounts = RowCounts(0, 0, 0, 0)
+    notes: tuple[str, ...] = ()
+    replay_of: str = ""
+
+
+def seen(duck: Duck, upload: UploadedObject) -> tuple[str, str] | None:
+    """(upload id, status) of this very version of the object, or None."""
+    rows = duck.execute(statement("ingest/seen"), _identity(upload))
+    return (rows[0][0], rows[0][1]) if rows else None
+
+
+def same_content(duck: Duck, content_hash: str, dataset: str) -> tuple[str, str, int] | None:
+    """(upload id, key, received rows) of a loaded upload with the same bytes for the same dataset, or None."""
+    rows = duck.execute(statement("ingest/same_content"), {"content_hash": content_hash, "dataset": dataset})
+    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+
+def record(duck: Duck, entry: Entry, *, now: datetime) -> None:
+    """Write the entry; ``now`` ends its duration."""
+    duck.execute(
+        statement("ingest/record_upload"),
+        {
+            **_identity(entry.upload),
+            "upload_id": entry.upload_id,
+            "content_hash": entry.content_hash,
+            "dataset": entry.dataset,
+            "source": entry.source,
+            "contract_version": entry.contract_version,
+            "status": entry.status,
+            "reason_code": entry.reason_code,
+            "reason": entry.reason,
+            "received": entry.counts.received,
+            "accepted": entry.counts.accepted,
+            "held": entry.counts.held,
+            "duplicate": entry.counts.duplicate,
+            "size_bytes": entry.upload.size_bytes,
+            "notes": json.dumps(entry.notes),
+            "replay_of": entry.replay_of,
+            "received_at": entry.received_at,
+            "duration_ms": int((now - entry.received_at).total_seconds() * 1000),
+        },
+    )
+
+
+def _identity(upload: UploadedObject) -> dict[str, str]:
+    return {
+        "bucket": upload.bucket,
+        "object_key": upload.key,
+        "object_version": upload.version,
+        "etag": upload.etag,
+    }

@@ -1,0 +1,50 @@
+"""First step of an ingest: which tenant and dataset a key means, and its bytes on local disk with their hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from shared.errors import InputError
+from shared.storage.base import ObjectStore
+from shared.values import NAME, InboxKey, UploadedObject
+
+COMMANDS = "_commands"
+"""The inbox folder whose objects are not files but orders: replay, register a contract, roll back."""
+
+_MADE_BY_API = re.compile(r"u[0-9a-f]{23}\Z")
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class UnknownInboxKeyError(InputError):
+    """The key is not ``inbox/<tenant>/<dataset>/<file>`` with names we take."""
+
+    code = "unknown_inbox_key"
+
+
+def inbox_key_from(key: str) -> InboxKey:
+    """Take a key apart. Raises UnknownInboxKeyError."""
+    parts = key.split("/", 3)
+    if len(parts) != 4 or parts[0] != "inbox" or not parts[3] or _UNSAFE.search(key):
+        raise UnknownInboxKeyError("Files belong under inbox/<tenant>/<dataset>/<file>.")
+    _, tenant, dataset, path = parts
+    if not NAME.match(tenant) or not NAME.match(dataset):
+        raise UnknownInboxKeyError("Tenant and dataset are lower-case names: a-z, 0-9 and _, at most 63.")
+    if ".." in path.split("/"):
+        raise UnknownInboxKeyError("A file's path may not climb.")
+    return InboxKey(tenant, dataset, path)
+
+
+def upload_id_of(upload: UploadedObject) -> str:
+    """The id the API gave the upload, from its key; else one made from bucket, key and version."""
+    folder = inbox_key_from(upload.key).path.split("/", 1)[0]
+    return folder if _MADE_BY_API.match(folder) else upload.upload_id
+
+
+def download(store: ObjectStore, upload: UploadedObject, folder: Path) -> tuple[Path, str]:
+    """The object's bytes in a local file, and their SHA-256. Raises ObjectNotFoundError, StoreUnavailableError."""
+    path = folder / "upload"
+    store.download(upload.key, path, version=upload.version)
+    with path.open("rb") as file:
+        return path, hashlib.file_digest(file, "sha256").hexdigest()
