@@ -6,6 +6,7 @@ The steps of an ingest are in ``shared/steps``; this file says in which order th
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -15,17 +16,17 @@ from tempfile import TemporaryDirectory
 
 from shared.catalog.schema import create_table
 from shared.catalog.stored import lake_prefix
-from shared.catalog.writer import LAKE, Change, Committed, LakeWriter, NothingToCommit
+from shared.catalog.writer import LAKE, Change, LakeWriter, NothingToCommit
 from shared.datasets.contract import Contract
-from shared.duck import Duck, StatementError, quoted
+from shared.duck import Duck, StatementError, literal, quoted
 from shared.errors import AppError, TooManyHeldError, UploadTooLargeError
 from shared.steps import ledger
 from shared.steps.hold import write_held_rows
-from shared.steps.judge import Staged
 from shared.steps.merge import FileOnce, apply_merge, lake_table, plan_merge
 from shared.steps.receive import download, inbox_key_from, upload_id_of
-from shared.steps.recognise import Read, read_and_judge
-from shared.steps.report import Measured, measure, missing_references, record_quality
+from shared.steps.order import read_order
+from shared.steps.recognise import Read, Reading, read_and_judge
+from shared.steps.report import measure, missing_references, record_quality
 from shared.steps.rollups import apply_order_totals, plan_order_totals
 from shared.storage.base import ObjectStore
 from shared.values import InboxKey, RowCounts, UploadedObject
@@ -53,9 +54,7 @@ class IngestRules:
 
     max_upload_bytes: int = 10 * 2**30
     inline_rows: int = 200
-    infer_datasets: bool = True
-    timezone: str = "UTC"
-    currency: str = ""
+    reading: Reading = Reading()
 
 
 @dataclass(frozen=True)
@@ -111,29 +110,31 @@ class IngestUpload:
         with writer.look(duck):
             known = ledger.seen(duck, entry.upload)
             if known is not None:
-                return self._skipped(entry, key.tenant, writer, f"This version was already brought in as {known[0]}.")
+                return self._skipped(entry, key.tenant, known[0])
             entry = replace(entry, upload_id=ledger.free_id(duck, entry))
             contracts = ledger.contracts(duck)
-            order = self._read_order(entry, key)
+            order = read_order(self.lake, key.tenant, entry.upload_id)
             entry = replace(entry, replay_of=order.replay_of)
-            read: Read | None = None
+            read, same, failure = None, None, None
             try:
                 if entry.upload.size_bytes > self.rules.max_upload_bytes:
                     raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
                 path, content_hash = download(self.inbox, order.upload or entry.upload, folder)
                 entry = replace(entry, content_hash=content_hash)
                 log.info("received", extra={"upload_id": entry.upload_id, "bytes": entry.upload.size_bytes})
-                same = None if entry.replay_of else ledger.same_content(duck, content_hash, key.dataset)
+                same = None if order.replay_of else ledger.same_content(duck, content_hash, key.dataset)
                 if same is None:
-                    read = read_and_judge(duck, path, key, contracts, order.options, self.rules, folder)
+                    read = read_and_judge(duck, path, key, contracts, order, self.rules.reading, folder)
                     entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
-                    self._refuse_too_many_held(read)
+                    _refuse_too_many_held(read)
             except StatementError:
                 raise
             except AppError as error:
                 if error.again:
                     raise
-                return self._hold(duck, writer, key.tenant, entry, error, read)
+                failure = error
+        if failure is not None:
+            return self._hold(duck, writer, key.tenant, entry, failure, read)
         if same is not None:
             counts = RowCounts(received=same[2], accepted=0, held=0, duplicate=same[2])
             reason = f"The same bytes are in the lake already, from upload {same[0]}."
@@ -146,20 +147,18 @@ class IngestUpload:
         self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, read: Read, contracts: ledger.Contracts
     ) -> Outcome:
         """Commit the accepted rows, the rollups, the ledger row and the report: all of it or nothing."""
-        write_held_rows(duck, self.lake, tenant, entry.upload_id, read)
+        write_held_rows(duck, self.lake, tenant, entry.upload_id, read.staged, read.primary)
+        contracts = self._fit_tables(duck, writer, read, entry) if read.new_contracts else contracts
         measured = {staged.contract.name: measure(duck, staged) for staged in read.staged}
         file_once = FileOnce(lambda dataset, select: self._write_file(duck, tenant, dataset, select))
 
         def change(change: Change) -> Outcome:
+            file_once.start_attempt()
             if (known := ledger.seen(duck, entry.upload)) is not None:
                 reason = f"This version was already brought in as {known[0]}."
                 raise NothingToCommit(self._outcome(replace(entry, status="skipped", reason=reason), tenant, 0))
             if ledger.contracts(duck) != contracts:
                 raise ledger.ContractsChangedError("A contract changed while this upload was judged by the former one.")
-            for staged in read.staged:
-                _fit_table(duck, staged.contract)
-            for contract in read.new_contracts:
-                ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")
             plans = [plan_merge(duck, staged) for staged in read.staged]
             touched = plan_order_totals(duck, plans)
             for plan in plans:
@@ -183,8 +182,32 @@ class IngestUpload:
             return self._outcome(done, tenant, 0)
 
         committed = writer.commit(f"upload {entry.upload_id}", change, duck=duck)
-        file_once.discard_unused(self.lake)
+        for uri in file_once.unused():
+            self.lake.delete(uri.removeprefix(self.lake.uri_of("")))
         return replace(committed.result, snapshot_id=committed.snapshot_id)
+
+    def _fit_tables(
+        self, duck: Duck, writer: LakeWriter, read: Read, entry: ledger.Entry
+    ) -> ledger.Contracts:
+        """Register new contract versions and give their tables the new columns, in a commit of its own.
+
+        DuckLake cannot create a table and inline rows into another one in the same transaction (1.5.5).
+        """
+
+        def change(change: Change) -> ledger.Contracts:
+            known = ledger.contracts(duck)
+            new = [one for one in read.new_contracts if one not in known.get(one.name, ())]
+            if any(one.version <= version.version for one in new for version in known.get(one.name, ())):
+                raise ledger.ContractsChangedError("Another upload changed the contract at the same time.")
+            if not new:
+                raise NothingToCommit(known)
+            for contract in new:
+                _fit_table(duck, contract)
+                ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")
+            change.message = "contracts: " + ", ".join(f"{one.name} version {one.version}" for one in new)
+            return ledger.contracts(duck)
+
+        return writer.commit(f"upload {entry.upload_id}", change, duck=duck).result
 
     def _hold(
         self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, error: AppError, read: Read | None
@@ -192,7 +215,7 @@ class IngestUpload:
         """Nothing of the upload goes into the lake but its ledger row: held, with the reason, to be replayed."""
         received = read.staged[read.primary].received if read else 0
         if read:
-            write_held_rows(duck, self.lake, tenant, entry.upload_id, read)
+            write_held_rows(duck, self.lake, tenant, entry.upload_id, read.staged, read.primary)
         entry = replace(
             entry,
             status="held",
@@ -212,3 +235,53 @@ class IngestUpload:
 
         committed = writer.commit(f"upload {entry.upload_id}", change, duck=duck)
         return replace(committed.result, snapshot_id=committed.snapshot_id)
+
+    def _skipped(self, entry: ledger.Entry, tenant: str, known: str) -> Outcome:
+        reason = f"This version was already brought in as {known}."
+        return self._outcome(replace(entry, upload_id=known, status="skipped", reason=reason), tenant, 0)
+
+    def _outcome(self, entry: ledger.Entry, tenant: str, snapshot_id: int) -> Outcome:
+        return Outcome(
+            upload_id=entry.upload_id,
+            tenant=tenant,
+            dataset=entry.dataset,
+            status=entry.status,
+            counts=entry.counts,
+            snapshot_id=snapshot_id,
+            reason_code=entry.reason_code,
+            reason=entry.reason,
+        )
+
+    def _write_file(self, duck: Duck, tenant: str, dataset: str, select: str) -> str:
+        """One Parquet file of a dataset in the lake, under a name nobody else uses."""
+        key = f"{lake_prefix(tenant)}data/main/{dataset}/teal-{uuid.uuid4().hex}.parquet"
+        with TemporaryDirectory(prefix="teal-write-", dir=self.work_directory) as folder:
+            path = Path(folder) / "rows.parquet"
+            duck.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
+            self.lake.put_file(key, path, content_type="application/vnd.apache.parquet")
+        return self.lake.uri_of(key)
+
+
+def _refuse_too_many_held(read: Read) -> None:
+    """Raises TooManyHeldError when more rows were held than the contract of the file's own rows accepts."""
+    primary = read.staged[read.primary]
+    if primary.held > primary.received * primary.contract.max_held_ratio:
+        raise TooManyHeldError(
+            f"{primary.held:,} of {primary.received:,} rows break a rule of {primary.contract.name}; "
+            f"at most {primary.contract.max_held_ratio:.0%} may. The held rows say which."
+        )
+
+
+def _fit_table(duck: Duck, contract: Contract) -> None:
+    """Create the table of a new dataset, or add the columns a new version of its contract has."""
+    rows = duck.execute(
+        "SELECT column_name FROM duckdb_columns() "
+        f"WHERE database_name = '{LAKE}' AND schema_name = 'main' AND table_name = $table",
+        {"table": contract.name},
+    )
+    if not rows:
+        create_table(duck, LAKE, contract)
+        return
+    for column in contract.columns:
+        if (column.name,) not in rows:
+            duck.execute(f"ALTER TABLE {lake_table(contract.name)} ADD COLUMN {quoted(column.name)} {column.sql_type}")

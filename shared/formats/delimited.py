@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 
 from shared.duck import Duck, OutOfMemoryError, quoted
-from shared.errors import AppError, EmptyFileError, UnreadableFileError
+from shared.errors import AppError, EmptyFileError
 from shared.formats.dialect import Dialect, sniff
 from shared.formats.normal import NormalFile, csv_source
 from shared.formats.records import Records, is_blank, lines_of
@@ -136,6 +136,3 @@ def _normalised(
     if surplus:
         notes = (*notes, f"{counted(surplus, 'row')} had empty cells after the last column.")
     return out.rows, out.problems, notes
-
-
-__all__ = ["UnreadableFileError", "open_delimited"]

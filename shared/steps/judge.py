@@ -9,8 +9,13 @@ from dataclasses import dataclass
 
 from shared.datasets.contract import DELETED_COLUMN, Column, Contract
 from shared.duck import Duck, literal, quoted
-from shared.formats.expressions import TimeFormat, number_expression, time_expression
-from shared.formats.times import detect_time_format, iso_time_format
+from shared.formats.expressions import (
+    TimeFormat,
+    detect_time_format,
+    iso_time_format,
+    number_expression,
+    time_expression,
+)
 
 TRUE_WORDS = "('true', 't', 'yes', 'y', '1', 'on')"
 FALSE_WORDS = "('false', 'f', 'no', 'n', '0', 'off')"
@@ -27,6 +32,7 @@ class Shape:
     timezone: str = "UTC"
     rows_numbered: bool = False
     has_problems: bool = False
+    cheap_to_sample: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,6 +103,8 @@ def _time_columns(contract: Contract, shape: Shape) -> list[str]:
 
 def _likely_format(duck: Duck, shape: Shape, contract: Contract, name: str) -> TimeFormat:
     """ISO when the first rows are; else the one format that reads the whole column."""
+    if not shape.cheap_to_sample:
+        return TimeFormat()
     iso = iso_time_format(duck, shape.table, shape.columns[name])
     return iso or detect_time_format(duck, shape.table, shape.columns[name], date_order=contract.date_order)
 
@@ -166,7 +174,7 @@ def _text(contract: Contract, column: Column, shape: Shape) -> str:
     default = literal(column.default)
     if column.name not in shape.columns:
         return f"{default}::VARCHAR"
-    text = f"nullif(trim({quoted(shape.columns[column.name])}), '')"
+    text = f"nullif(trim({quoted(shape.columns[column.name])}::VARCHAR), '')"
     if contract.null_words:
         words = ", ".join(literal(word) for word in contract.null_words)
         text = f"CASE WHEN {text} NOT IN ({words}) THEN {text} END"
@@ -182,13 +190,11 @@ def _typed(column: Column, shape: Shape, formats: dict[str, TimeFormat]) -> str:
         case "text":
             return f"lower({text})" if column.allowed else text
         case "integer" | "bigint" | "decimal" | "double":
-            return f"TRY_CAST({number_expression(text, shape.decimal)} AS {column.sql_type})"
+            return number_expression(text, shape.decimal, column.sql_type)
         case "boolean":
             return f"CASE WHEN lower({text}) IN {TRUE_WORDS} THEN true WHEN lower({text}) IN {FALSE_WORDS} THEN false END"
         case "date" | "timestamp":
-            if column.name not in formats:
-                return f"TRY_CAST({text} AS {column.sql_type})"
-            return time_expression(text, formats[column.name], column.sql_type)
+            return time_expression(text, formats.get(column.name, TimeFormat()), column.sql_type)
         case "json":
             return f"CASE WHEN json_valid({text}) THEN {text}::JSON END"
 
@@ -197,7 +203,7 @@ def _rules(column: Column, is_key: bool, decimal: str) -> list[str]:
     """WHEN … THEN clauses, one per rule of the column."""
     text, value, name = _x(column.name), quoted(column.name), column.name
     there = f"{value} IS NOT NULL"
-    number = number_expression(text, decimal)
+    number = number_expression(text, decimal, "DOUBLE")
     rules = []
     if column.required or is_key:
         rules.append(f"WHEN {text} IS NULL AND NOT (_deleted AND {literal(not is_key)}) THEN {_held(name, 'required', text)}")
@@ -207,7 +213,7 @@ def _rules(column: Column, is_key: bool, decimal: str) -> list[str]:
         # A cast rounds 6.5 to 7: a quantity that is not whole is held, never rounded.
         rules.append(
             f"WHEN {there} AND NOT regexp_full_match({text}, '[+-]?[0-9]+') "
-            f"AND TRY_CAST({number} AS DOUBLE) <> {value} THEN {_held(name, 'type', text)}"
+            f"AND {number} <> {value} THEN {_held(name, 'type', text)}"
         )
     if column.minimum is not None:
         rules.append(f"WHEN {there} AND {value} < {literal(column.minimum)} THEN {_held(name, 'minimum', text)}")

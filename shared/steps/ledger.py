@@ -6,9 +6,20 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+from shared.datasets.contract import Contract
 from shared.duck import Duck
+from shared.errors import ConflictError
 from shared.sql.load import statement
 from shared.values import RowCounts, UploadedObject
+
+Contracts = dict[str, tuple[Contract, ...]]
+"""Every registered version of every contract by dataset, oldest first; built-in ones are not among them."""
+
+
+class ContractsChangedError(ConflictError):
+    """A contract was changed while an upload was judged by the former one; the upload is judged again."""
+
+    code = "contracts_changed"
 
 
 @dataclass(frozen=True)
@@ -40,6 +51,27 @@ def same_content(duck: Duck, content_hash: str, dataset: str) -> tuple[str, str,
     """(upload id, key, received rows) of a loaded upload with the same bytes for the same dataset, or None."""
     rows = duck.execute(statement("ingest/same_content"), {"content_hash": content_hash, "dataset": dataset})
     return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
+
+
+def free_id(duck: Duck, entry: Entry) -> str:
+    """The entry's id; one made from its version where an earlier version of the same object already has it."""
+    taken = duck.value("SELECT count(*) FROM lake.teal.uploads WHERE upload_id = $id", {"id": entry.upload_id})
+    return entry.upload.upload_id if taken else entry.upload_id
+
+
+def contracts(duck: Duck) -> Contracts:
+    """The contracts this lake has registered or inferred."""
+    found: dict[str, list[Contract]] = {}
+    for name, _, body in duck.execute(statement("ingest/contracts")):
+        found.setdefault(name, []).append(Contract.model_validate_json(body))
+    return {name: tuple(versions) for name, versions in found.items()}
+
+
+def record_contract(duck: Duck, contract: Contract, *, author: str) -> None:
+    """Register a version of a contract."""
+    body = contract.model_dump_json(exclude_defaults=True)
+    parameters = {"name": contract.name, "version": contract.version, "body": body, "author": author}
+    duck.execute(statement("ingest/record_contract"), parameters)
 
 
 def record(duck: Duck, entry: Entry, *, now: datetime) -> None:

@@ -23,12 +23,22 @@ class FileOnce:
 
     write: FileWriter
     written: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
 
     def __call__(self, dataset: str, select: str) -> str:
         """The uri of the file with these rows; the SELECT must be the same at every attempt."""
         if dataset not in self.written:
             self.written[dataset] = self.write(dataset, select)
+        self.used.add(dataset)
         return self.written[dataset]
+
+    def start_attempt(self) -> None:
+        """Forget which files the last attempt used; it is not the one that counts."""
+        self.used.clear()
+
+    def unused(self) -> list[str]:
+        """Files that were written for an earlier attempt and are not part of the commit."""
+        return [uri for dataset, uri in self.written.items() if dataset not in self.used]
 
 
 @dataclass(frozen=True)

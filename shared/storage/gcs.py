@@ -25,7 +25,7 @@ from shared.errors import (
 from shared.storage.base import ObjectInfo, SignedUrl
 from shared.values import DuckAccess
 
-TIMEOUT_SECONDS = (3.0, 30.0)
+TIMEOUT_SECONDS = (3.0, 10.0)
 """To connect, and between two packets."""
 RETRY_SECONDS = 6.0
 TOKEN_LEFT = timedelta(minutes=5)

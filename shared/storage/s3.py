@@ -27,7 +27,9 @@ from shared.storage.base import ObjectInfo, SignedUrl
 from shared.values import DuckAccess
 
 CONNECT_TIMEOUT_SECONDS = 2
-READ_TIMEOUT_SECONDS = 20
+READ_TIMEOUT_SECONDS = 6
+CONDITIONAL_TIMEOUT_SECONDS = 15
+"""Longer, because it is sent once and giving up leaves the outcome unknown."""
 MULTIPART_BYTES = 64 * 1024 * 1024
 """Larger files are sent in parts, four at a time."""
 PART_BYTES = 16 * 1024 * 1024
@@ -229,7 +231,7 @@ class S3Store:
         config = Config(
             signature_version="s3v4",
             connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
+            read_timeout=READ_TIMEOUT_SECONDS if retries else CONDITIONAL_TIMEOUT_SECONDS,
             max_pool_connections=32,
             retries={"mode": "standard", "total_max_attempts": 3 if retries else 1},
             s3={"addressing_style": "path" if self._endpoint_url else "auto"},

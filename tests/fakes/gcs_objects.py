@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import google_crc32c
 
@@ -39,12 +40,12 @@ class Stored:
         """A generation is its time in microseconds."""
         return datetime.fromtimestamp(self.generation / 1e6, UTC)
 
-    @property
+    @cached_property
     def md5(self) -> str:
         """As hexadecimal digits."""
         return hashlib.md5(self.body, usedforsecurity=False).hexdigest()
 
-    @property
+    @cached_property
     def crc32c(self) -> str:
         """As base64 of the big-endian number."""
         return base64.b64encode(google_crc32c.value(self.body).to_bytes(4, "big")).decode()

@@ -1,0 +1,101 @@
+"""A contract made from a file: column types by looking at every value, a key by looking for what is unique."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+from shared.datasets.contract import RESERVED, Column, ColumnType, Contract
+from shared.duck import Duck, literal, quoted
+from shared.errors import AmbiguousDatesError
+from shared.formats.expressions import detect_time_format, number_expression, time_expression
+from shared.formats.table import TextTable
+
+MAX_KEY_COLUMNS = 3
+_PATTERNS: dict[ColumnType, str] = {"boolean": "(?i)true|false", "integer": r"[+-]?(0|[1-9]\d{0,8})", "bigint": r"[+-]?(0|[1-9]\d{0,17})"}
+
+
+def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezone: str) -> Contract:
+    """A contract that the file fits. The key is its first column, or the shortest run of first columns, that is unique
+    and complete; else all columns together.
+    """
+    columns: list[Column] = []
+    for header in table.columns:
+        columns.append(_column(duck, view, header, table, [column.name for column in columns]))
+    key = _key(duck, view, table.columns, columns)
+    time = next((column.name for column in columns if column.type == "timestamp"), None)
+    return Contract(name=name, columns=tuple(columns), key=key, time_column=time, timezone=timezone, inferred=True)
+
+
+def column_for(duck: Duck, view: str, header: str, table: TextTable, contract: Contract) -> tuple[Column, str]:
+    """A new column of a contract for a header it does not know, with the header."""
+    return _column(duck, view, header, table, [column.name for column in contract.columns]), header
+
+
+def column_name(header: str, taken: Collection[str]) -> str:
+    """A contract's column name for a header: accents folded, blanks to ``_``; what has no Latin letters is numbered."""
+    folded = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "_", folded.lower()).strip("_")[:50] or f"column_{len(taken) + 1}"
+    if name[0].isdigit() or name in RESERVED:
+        name = "_" + name
+    base, number = name, 1
+    while name in taken:
+        number += 1
+        name = f"{base}_{number}"
+    return name
+
+
+def _column(duck: Duck, view: str, header: str, table: TextTable, taken: Collection[str]) -> Column:
+    return Column(
+        name=column_name(header, taken),
+        type=_type(duck, view, header, table),
+        aliases=(header,),
+        description=f"Column {header} of the first file.",
+    )
+
+
+def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:
+    """The narrowest type every value has; codes with leading zeros and mixed columns stay text."""
+    cells = f"(SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)})"
+    tests = [f"count(*) FILTER (regexp_full_match(text, {literal(pattern)}))" for pattern in _PATTERNS.values()]
+    tests.append(f"count({number_expression('text', table.decimal, 'DOUBLE')})")
+    tests.append("count(*) FILTER (regexp_matches(text, '^[+-]?0[0-9]'))")
+    tests.append("count(*) FILTER (regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}'))")
+    total, boolean, integer, bigint, number, coded, dated = duck.execute(
+        f"SELECT count(text), {', '.join(tests)} FROM {cells}"
+    )[0]
+    if not total:
+        return "text"
+    for kind, count in (("boolean", boolean), ("integer", integer), ("bigint", bigint)):
+        if count == total:
+            return kind  # type: ignore[return-value]  # the three literals
+    if number == total and not coded:
+        return "double"
+    if dated == total and _reads_as_time(duck, view, header, total):
+        return "timestamp"
+    return "text"
+
+
+def _reads_as_time(duck: Duck, view: str, header: str, total: int) -> bool:
+    try:
+        found = detect_time_format(duck, quoted(view), header)
+    except AmbiguousDatesError:
+        # Nobody said how to read these; as text they are at least not wrong.
+        return False
+    text = f"trim({quoted(header)})"
+    sql = f"SELECT count({time_expression(text, found, 'TIMESTAMPTZ')}) FROM {quoted(view)}"
+    return bool(duck.value(sql) == total)
+
+
+def _key(duck: Duck, view: str, headers: tuple[str, ...], columns: list[Column]) -> tuple[str, ...]:
+    names = tuple(column.name for column in columns)
+    for width in range(1, min(MAX_KEY_COLUMNS, len(headers)) + 1):
+        cells = [f"nullif(trim({quoted(header)}), '')" for header in headers[:width]]
+        complete = " AND ".join(f"{cell} IS NOT NULL" for cell in cells)
+        rows, full, distinct = duck.execute(
+            f"SELECT count(*), count(*) FILTER ({complete}), count(DISTINCT ({', '.join(cells)})) FROM {quoted(view)}"
+        )[0]
+        if rows == full == distinct:
+            return names[:width]
+    return names

@@ -1,0 +1,69 @@
+"""The built-in contracts, and how a file's header is matched to a contract's columns."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.datasets.contract import DELETED_COLUMN, Contract
+from shared.errors import ContractError
+
+FOLDER = Path(__file__).parent / "contracts"
+
+
+@cache
+def built_in() -> dict[str, Contract]:
+    """Every built-in contract by dataset name."""
+    paths = sorted(FOLDER.glob("*.toml"))
+    return {path.stem: contract_from(tomllib.loads(path.read_text(encoding="utf-8"))) for path in paths}
+
+
+def contract_from(document: dict[str, Any]) -> Contract:
+    """A contract from TOML or JSON data. Raises ContractError saying which field is wrong."""
+    try:
+        return Contract.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "contract"
+        raise ContractError(f"{where}: {first['msg']}") from error
+
+
+def plain(name: str) -> str:
+    """A header name without case, blanks and punctuation: ``Order ID`` and ``order_id`` are the same."""
+    return re.sub(r"[\W_]+", "", name.casefold())
+
+
+def bind(contract: Contract, header: Sequence[str]) -> dict[str, str]:
+    """Which header name holds which column of the contract; the column's own name wins over its aliases."""
+    headers: dict[str, str] = {}
+    for name in header:
+        headers.setdefault(plain(name), name)
+    bound: dict[str, str] = {}
+    for names in ((lambda c: (c.name,)), (lambda c: c.aliases)):
+        for column in contract.columns:
+            match = next((headers[plain(n)] for n in names(column) if plain(n) in headers), None)
+            if column.name not in bound and match is not None and match not in bound.values():
+                bound[column.name] = match
+    if DELETED_COLUMN in header:
+        bound[DELETED_COLUMN] = DELETED_COLUMN
+    return bound
+
+
+def missing(contract: Contract, header: Sequence[str]) -> list[str]:
+    """Required columns of the contract that the header does not have."""
+    bound = bind(contract, header)
+    derived = {"line_id"} if contract.name == "order_items" else set()
+    return sorted(contract.required() - bound.keys() - derived)
+
+
+def best(contracts: Iterable[Contract], header: Sequence[str]) -> Contract | None:
+    """The contract whose required columns are all there and which knows the most of the header; None if there is none."""
+    fitting = [contract for contract in contracts if not missing(contract, header)]
+    ranked = sorted(fitting, key=lambda c: (len(c.required() & bind(c, header).keys()), len(bind(c, header))))
+    return ranked[-1] if ranked else None

@@ -1,0 +1,93 @@
+"""The known foreign file shapes: each folder here is a source, with a TOML file and one SELECT per target dataset."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+from shared.datasets.contract import Contract
+from shared.datasets.registry import missing, plain
+
+FOLDER = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One header of a source: the columns it must have, and what some of them are called in the SELECTs."""
+
+    columns: tuple[str, ...]
+    rename: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A foreign file shape. ``selects`` by target dataset; the ``primary`` target has one row per row of the file.
+
+    ``times`` are the raw columns that are brought to ISO text first, so that the SELECTs may compare them.
+    """
+
+    name: str
+    title: str
+    primary: str
+    selects: dict[str, str]
+    shapes: tuple[Shape, ...]
+    times: tuple[str, ...] = ()
+    timezone: str | None = None
+    date_order: str | None = None
+
+    def shape_for(self, header: Sequence[str]) -> Shape | None:
+        """The shape whose columns are all in the header."""
+        there = {plain(name) for name in header}
+        return next((s for s in self.shapes if all(plain(column) in there for column in s.columns)), None)
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """All known sources; one with more columns comes first, since it is the more specific one."""
+    found = [_source(path.parent) for path in FOLDER.glob("*/source.toml")]
+    return tuple(sorted(found, key=lambda source: (-max(len(s.columns) for s in source.shapes), source.name)))
+
+
+def source_for(header: Sequence[str]) -> Source | None:
+    """The source this header belongs to, or None."""
+    return next((source for source in sources() if source.shape_for(header)), None)
+
+
+def nearest(header: Sequence[str], contracts: Sequence[Contract]) -> str:
+    """A sentence for a person: what the header comes closest to, and what is missing."""
+    there = {plain(name) for name in header}
+    guesses: list[tuple[float, str, list[str]]] = []
+    for source in sources():
+        for shape in source.shapes:
+            lacking = [column for column in shape.columns if plain(column) not in there]
+            guesses.append((1 - len(lacking) / len(shape.columns), source.title, lacking))
+    for contract in contracts:
+        lacking = missing(contract, header)
+        needed = max(1, len(contract.required()))
+        guesses.append((1 - len(lacking) / needed - 0.01, contract.name, lacking))
+    share, name, lacking = max(guesses)
+    if share <= 0:
+        return "It resembles no known dataset."
+    hints = [
+        f"{column} (is it {close[0]}?)" if (close := get_close_matches(column, header, 1, 0.6)) else column
+        for column in lacking
+    ]
+    return f"It comes closest to {name}, but has no column {', '.join(hints)}."
+
+
+def _source(folder: Path) -> Source:
+    told = tomllib.loads((folder / "source.toml").read_text(encoding="utf-8"))
+    return Source(
+        name=folder.name,
+        title=told["title"],
+        primary=told["primary"],
+        selects={target: (folder / f"{target}.sql").read_text(encoding="utf-8") for target in told["targets"]},
+        shapes=tuple(Shape(tuple(s["columns"]), s.get("rename", {})) for s in told["shapes"]),
+        times=tuple(told.get("times", ())),
+        timezone=told.get("timezone"),
+        date_order=told.get("date_order"),
+    )

@@ -1,0 +1,50 @@
+"""Writes held rows beside the lake, each with its place, column, rule and original text: nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from shared.catalog.stored import lake_prefix
+from shared.duck import Duck, literal
+from shared.sql.load import statement
+from shared.steps.judge import Staged
+from shared.storage.base import ObjectStore
+
+
+def held_key(tenant: str, upload_id: str) -> str:
+    """Where an upload's held rows are."""
+    return f"{lake_prefix(tenant)}held/{upload_id}.parquet"
+
+
+def write_held_rows(
+    duck: Duck, store: ObjectStore, tenant: str, upload_id: str, staged: Sequence[Staged], primary: int
+) -> None:
+    """Put all held rows of an upload into one Parquet file; none is written when none was held.
+
+    Columns: row_number (1-based data row of the file, NULL for rows derived from several), dataset, column_name, rule,
+    text (of that column), original (the whole row as JSON, or the raw line that could not be split).
+    """
+    if not any(one.held for one in staged):
+        return
+    duck.execute(
+        "CREATE OR REPLACE TEMP TABLE held_rows "
+        "(row_number BIGINT, dataset VARCHAR, column_name VARCHAR, rule VARCHAR, text VARCHAR, original VARCHAR)"
+    )
+    for position, one in enumerate(staged):
+        columns = ", ".join(f'"{column.name}"' for column in one.contract.columns)
+        duck.execute(
+            f"CREATE OR REPLACE TEMP VIEW held_now AS "
+            f"SELECT {one.row_number} AS row_number, _held AS held, "
+            f"coalesce(_original, to_json((SELECT row_ FROM (SELECT {columns}) AS row_))::VARCHAR) AS original "
+            f"FROM {one.table} WHERE _held IS NOT NULL"
+        )
+        duck.execute(
+            f"INSERT INTO held_rows {statement('ingest/held_rows')}",
+            {"is_primary": position == primary, "dataset": one.contract.name},
+        )
+    with TemporaryDirectory(prefix="teal-held-") as folder:
+        path = Path(folder) / "held.parquet"
+        duck.execute(f"COPY held_rows TO {literal(str(path))} (FORMAT parquet)")
+        store.put_file(held_key(tenant, upload_id), path, content_type="application/vnd.apache.parquet")
