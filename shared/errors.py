@@ -155,6 +155,12 @@ class UnknownRowError(NotFoundError):
     code = "unknown_row"
 
 
+class UnknownEventError(InputError):
+    """A message that no cloud we know sends. Raised at the edge, so that it ends in the dead-letter queue."""
+
+    code = "unknown_event"
+
+
 class UnreadableFileError(InputError):
     """The bytes are not a table we can read. The message says where and why."""
 
@@ -241,3 +247,81 @@ class PageTooLargeError(LimitError):
     """`limit` is above the largest page."""
 
     code = "page_too_large"
+
+
+# --- HTTP and the rows behind it -------------------------------------------------------------------------------------
+
+
+class MethodNotAllowedError(InputError):
+    """The route exists, but not with this method."""
+
+    code = "method_not_allowed"
+    status = 405
+
+
+class MalformedJsonError(InputError):
+    """The body is not JSON."""
+
+    code = "malformed_json"
+
+
+class UnsupportedMediaTypeError(InputError):
+    """The body's Content-Type is not one this route reads."""
+
+    code = "unsupported_media_type"
+    status = 415
+
+
+class BodyTooLargeError(LimitError):
+    """The request's body is larger than this route reads; a file of any size goes through a signed URL."""
+
+    code = "body_too_large"
+    status = 413
+
+
+class UnknownColumnError(InvalidParameterError):
+    """The dataset has no column of that name; the message names the nearest one."""
+
+    code = "unknown_column"
+
+
+class RowHeldError(InputError):
+    """The row breaks a rule of its contract; `errors` says which column, rule and value."""
+
+    code = "row_held"
+    status = 422
+
+
+class RowChangedError(ConflictError):
+    """The row is no longer the one that `If-Match` names."""
+
+    code = "row_changed"
+    status = 412
+    again = False
+
+
+class UploadHeldError(InputError):
+    """The file was received and held as a whole; `reason_code` says why, and it can be corrected or replayed."""
+
+    code = "upload_held"
+    status = 422
+
+
+class NothingToReplayError(InputError):
+    """The upload is in the lake already, so that there is nothing to replay."""
+
+    code = "nothing_to_replay"
+    status = 409
+
+
+class CommandRefusedError(InputError):
+    """A replay, a contract or a rollback was received and refused; the message says why."""
+
+    code = "command_refused"
+    status = 422
+
+
+class InvalidKeyRequestError(InputError):
+    """A key cannot be made like that: an unknown scope, a bad tenant name, an expiry in the past."""
+
+    code = "invalid_key_request"

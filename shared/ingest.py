@@ -14,17 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from shared.catalog.schema import create_table
 from shared.catalog.stored import lake_prefix
-from shared.catalog.writer import LAKE, Change, LakeWriter, NothingToCommit
-from shared.datasets.contract import Contract
-from shared.duck import Duck, StatementError, literal, quoted
-from shared.errors import AppError, TooManyHeldError, UploadTooLargeError
+from shared.catalog.writer import Change, LakeWriter, NothingToCommit
+from shared.commands import command_from, replay_order, run_command
+from shared.duck import Duck, StatementError, literal
+from shared.errors import AppError, InputError, NotFoundError, TooManyHeldError, UploadTooLargeError
 from shared.steps import ledger
+from shared.steps.fit import fit_table
 from shared.steps.hold import write_held_rows
-from shared.steps.merge import FileOnce, apply_merge, lake_table, plan_merge
-from shared.steps.receive import download, inbox_key_from, upload_id_of
-from shared.steps.order import read_order
+from shared.steps.merge import FileOnce, apply_merge, plan_merge
+from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
+from shared.steps.order import Order, read_order
 from shared.steps.recognise import Read, Reading, read_and_judge
 from shared.steps.report import measure, missing_references, record_quality
 from shared.steps.rollups import apply_order_totals, plan_order_totals
@@ -77,7 +77,10 @@ class IngestUpload:
         writer = self.writer_of(key.tenant)
         with self.session() as duck, TemporaryDirectory(prefix="teal-ingest-", dir=self.work_directory) as folder:
             entry = ledger.Entry(upload_id_of(upload), upload, key.dataset, started)
-            outcome = self._bring_in(duck, writer, key, entry, Path(folder))
+            if key.dataset == COMMANDS:
+                outcome = self._obey(duck, writer, key.tenant, entry, Path(folder))
+            else:
+                outcome = self._bring_in(duck, writer, key, entry, Path(folder))
         log.info(
             "upload %s",
             outcome.status,
@@ -104,8 +107,32 @@ class IngestUpload:
         info = self.inbox.head(upload.key)
         return replace(upload, version=info.version, etag=info.etag.strip('"'), size_bytes=info.size_bytes)
 
+    def _obey(self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, folder: Path) -> Outcome:
+        """Run a command that came through the inbox; a command that cannot be obeyed is held with the reason."""
+        with writer.look(duck):
+            if (known := ledger.seen(duck, entry.upload)) is not None:
+                return self._skipped(entry, tenant, known[0])
+            try:
+                command = command_from(self.inbox.get(entry.upload.key, version=entry.upload.version)[0])
+                replay = replay_order(duck, tenant, command) if command.name == "replay" else None
+            except (InputError, NotFoundError) as error:
+                command, replay, failure = None, None, error
+        if command is None:
+            return self._hold(duck, writer, tenant, entry, failure, None)
+        if replay is not None:
+            key, order = replay
+            return self._bring_in(duck, writer, key, replace(entry, dataset=key.dataset), folder, order)
+        done, snapshot_id = run_command(duck, writer, command, entry)
+        return self._outcome(done, tenant, snapshot_id)
+
     def _bring_in(
-        self, duck: Duck, writer: LakeWriter, key: InboxKey, entry: ledger.Entry, folder: Path
+        self,
+        duck: Duck,
+        writer: LakeWriter,
+        key: InboxKey,
+        entry: ledger.Entry,
+        folder: Path,
+        order: Order | None = None,
     ) -> Outcome:
         with writer.look(duck):
             known = ledger.seen(duck, entry.upload)
@@ -113,7 +140,7 @@ class IngestUpload:
                 return self._skipped(entry, key.tenant, known[0])
             entry = replace(entry, upload_id=ledger.free_id(duck, entry))
             contracts = ledger.contracts(duck)
-            order = read_order(self.lake, key.tenant, entry.upload_id)
+            order = order or read_order(self.lake, key.tenant, entry.upload_id)
             entry = replace(entry, replay_of=order.replay_of)
             read, same, failure = None, None, None
             try:
@@ -202,7 +229,7 @@ class IngestUpload:
             if not new:
                 raise NothingToCommit(known)
             for contract in new:
-                _fit_table(duck, contract)
+                fit_table(duck, contract)
                 ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")
             change.message = "contracts: " + ", ".join(f"{one.name} version {one.version}" for one in new)
             return ledger.contracts(duck)
@@ -270,18 +297,3 @@ def _refuse_too_many_held(read: Read) -> None:
             f"{primary.held:,} of {primary.received:,} rows break a rule of {primary.contract.name}; "
             f"at most {primary.contract.max_held_ratio:.0%} may. The held rows say which."
         )
-
-
-def _fit_table(duck: Duck, contract: Contract) -> None:
-    """Create the table of a new dataset, or add the columns a new version of its contract has."""
-    rows = duck.execute(
-        "SELECT column_name FROM duckdb_columns() "
-        f"WHERE database_name = '{LAKE}' AND schema_name = 'main' AND table_name = $table",
-        {"table": contract.name},
-    )
-    if not rows:
-        create_table(duck, LAKE, contract)
-        return
-    for column in contract.columns:
-        if (column.name,) not in rows:
-            duck.execute(f"ALTER TABLE {lake_table(contract.name)} ADD COLUMN {quoted(column.name)} {column.sql_type}")

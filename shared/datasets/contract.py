@@ -79,7 +79,7 @@ class Contract(BaseModel):
     updated_column: str | None = Field(None, description="When a row was last changed: an older one never replaces a newer one.")
     sort: tuple[str, ...] = ()
     partition: tuple[str, ...] = Field((), description="DuckLake partition expressions such as `month(ordered_at)`.")
-    max_held_ratio: float = Field(0.1, ge=0, le=1, description="Above this share of held rows the whole upload is held.")
+    max_held_ratio: float = Field(0.5, ge=0, le=1, description="Above this share of held rows the whole upload is held.")
     new_columns: Literal["add", "ignore", "hold"] = Field("add", description="What to do with columns not named here.")
     timezone: str | None = Field(None, description="Zone of naive times; the tenant's when not set.")
     date_order: Literal["dmy", "mdy", "ymd"] | None = Field(None, description="How to read dates like 03/04/2024.")

@@ -13,17 +13,21 @@ from shared.formats.expressions import detect_time_format, number_expression, ti
 from shared.formats.table import TextTable
 
 MAX_KEY_COLUMNS = 3
+ROW_KEY = "row_key"
+"""Identifies rows of a table in which nothing else does; equal rows are kept and numbered."""
 _PATTERNS: dict[ColumnType, str] = {"boolean": "(?i)true|false", "integer": r"[+-]?(0|[1-9]\d{0,8})", "bigint": r"[+-]?(0|[1-9]\d{0,17})"}
 
 
 def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezone: str) -> Contract:
     """A contract that the file fits. The key is its first column, or the shortest run of first columns, that is unique
-    and complete; else all columns together.
+    and complete; else ROW_KEY, made from the whole row.
     """
     columns: list[Column] = []
     for header in table.columns:
         columns.append(_column(duck, view, header, table, [column.name for column in columns]))
     key = _key(duck, view, table.columns, columns)
+    if key == (ROW_KEY,):
+        columns.insert(0, Column(name=ROW_KEY, description="Hash of the row, numbered where rows are equal."))
     time = next((column.name for column in columns if column.type == "timestamp"), None)
     return Contract(name=name, columns=tuple(columns), key=key, time_column=time, timezone=timezone, inferred=True)
 
@@ -98,4 +102,4 @@ def _key(duck: Duck, view: str, headers: tuple[str, ...], columns: list[Column])
         )[0]
         if rows == full == distinct:
             return names[:width]
-    return names
+    return (ROW_KEY,)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.datasets.contract import DELETED_COLUMN, Contract
-from shared.datasets.infer import column_for, infer_contract
+from shared.datasets.infer import ROW_KEY, column_for, infer_contract
 from shared.datasets.registry import best, bind, built_in, missing
 from shared.duck import Duck, literal, quoted
 from shared.errors import UnknownColumnsError
@@ -108,6 +108,9 @@ def _by_contract(
     if order.options.date_order:
         contract = contract.model_copy(update={"date_order": order.options.date_order})
     source, numbered = quoted("raw_file"), False
+    if contract.key == (ROW_KEY,) and ROW_KEY not in bound:
+        source, bound[ROW_KEY] = quoted("keyed_file"), ROW_KEY
+        _derive_row_keys(duck, table)
     if contract.name == "order_items" and not {"line_id", "line_type"} <= bound.keys():
         _derive_lines(duck, bound, table)
         source, numbered = quoted("derived_lines"), True
@@ -127,6 +130,18 @@ def _by_contract(
         ),
     )
     return Read((staged,), 0, "", tuple(notes), new)
+
+
+def _derive_row_keys(duck: Duck, table: TextTable) -> None:
+    """View ``keyed_file``: the file with a key made from each whole row, numbered from the second of equal rows."""
+    cells = ", ".join(quoted(name) for name in table.columns)
+    duck.execute("CREATE OR REPLACE TEMP TABLE hashed_file AS SELECT *, md5(row(" + cells + ")::VARCHAR) AS hash FROM raw_file")
+    duck.execute(
+        "CREATE OR REPLACE TEMP VIEW keyed_file AS SELECT * EXCLUDE (hash, place, occurrence), "
+        f"hash || CASE WHEN occurrence > 1 THEN ':' || occurrence ELSE '' END AS {ROW_KEY} "
+        "FROM (SELECT *, rowid AS place, row_number() OVER (PARTITION BY hash ORDER BY rowid) AS occurrence FROM hashed_file) "
+        "ORDER BY place"
+    )
 
 
 def _derive_lines(duck: Duck, bound: dict[str, str], table: TextTable) -> None:

@@ -1,0 +1,14 @@
+"""Tidy up on a schedule, on AWS Lambda (EventBridge Scheduler): translates, decides nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.bootstrap import start_early, tidy
+
+start_early()
+
+
+def handle(event: dict[str, Any], context: Any) -> str:
+    """What was done, as text for the log."""
+    return str(tidy()())

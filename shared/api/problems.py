@@ -1,0 +1,153 @@
+"""Every failure as one problem document (RFC 9457) with a stable code; a surprise is logged in full and told nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from shared.errors import (
+    AppError,
+    ConflictError,
+    InputError,
+    InvalidParameterError,
+    LimitError,
+    MalformedJsonError,
+    MethodNotAllowedError,
+    NotFoundError,
+    UnavailableError,
+)
+
+PROBLEM_JSON = "application/problem+json"
+PROBLEMS_PATH = "/v1/problems/"
+
+RETRY_AFTER_SECONDS = 2
+"""What a caller is told to wait before the same request may succeed."""
+
+_KINDS: tuple[tuple[type[AppError], str], ...] = (
+    (InputError, "change the request"),
+    (NotFoundError, "ask for something else"),
+    (ConflictError, "try again"),
+    (LimitError, "ask for less"),
+    (UnavailableError, "try again later"),
+)
+
+router = APIRouter(tags=["service"])
+
+
+def problem(error: AppError, request_id: str) -> Response:
+    """The response for an error whose message a user may read."""
+    if error.status >= 500 and not isinstance(error, UnavailableError):
+        return internal_problem(request_id)
+    headers: dict[str, str] = {}
+    if error.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="teal"'
+    if error.again:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return _document(error.status, error.code, error.message, request_id, error.details, headers)
+
+
+def internal_problem(request_id: str) -> Response:
+    """The response for a defect: nothing but where to look for it."""
+    detail = "Something went wrong here. The request id finds it in the logs."
+    return _document(500, "internal", detail, request_id, {}, {})
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Answer every error below the app with a problem document."""
+
+    async def app_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, AppError)  # noqa: S101 - registered for this class
+        if error.status >= 500 and not isinstance(error, UnavailableError):
+            raise error
+        request.state.error_code = error.code
+        return problem(error, request.state.request_id)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+        return await app_error(request, invalid_parameter(error.errors()))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
+        if isinstance(error.__cause__, AppError):
+            return await app_error(request, error.__cause__)
+        response = await app_error(request, _error_from_status(error))
+        response.headers.update(error.headers or {})
+        return response
+
+    app.add_exception_handler(AppError, app_error)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+def invalid_parameter(errors: Any) -> AppError:
+    """One error for all that Pydantic found wrong; the values given are not repeated."""
+    if any(error["type"] == "json_invalid" for error in errors):
+        return MalformedJsonError("The body is not valid JSON.")
+    found = [{"where": _where(error["loc"]), "message": error["msg"].removeprefix("Value error, ")} for error in errors]
+    first = found[0] if found else {"where": "request", "message": "is not valid"}
+    return InvalidParameterError(f"{first['where']}: {first['message']}", errors=found)
+
+
+def codes() -> dict[str, type[AppError]]:
+    """Every error class this process knows, by code."""
+    return dict(sorted((kind.code, kind) for kind in _descendants(AppError) if kind.code != "app_error"))
+
+
+@router.get(PROBLEMS_PATH + "{code}", summary="What a problem's code means")
+def explain(code: str) -> dict[str, object]:
+    """The `type` of every problem document leads here."""
+    if code == "internal":
+        return {"code": code, "status": 500, "title": _title(code), "meaning": "A defect here.", "advice": "tell us"}
+    kind = codes().get(code)
+    if kind is None:
+        raise NotFoundError("There is no such problem.")
+    advice = next((text for parent, text in _KINDS if issubclass(kind, parent)), "")
+    meaning = " ".join((kind.__doc__ or "").split())
+    return {"code": code, "status": kind.status, "title": _title(code), "meaning": meaning, "advice": advice}
+
+
+def _document(
+    status: int, code: str, detail: str, request_id: str, details: Mapping[str, object], headers: Mapping[str, str]
+) -> Response:
+    document = {
+        "type": PROBLEMS_PATH + code,
+        "title": _title(code),
+        "status": status,
+        "code": code,
+        "detail": detail,
+        "request_id": request_id,
+    }
+    # Details are named by us, and may not stand in for a member of the standard.
+    body = {**details, **document}
+    content = json.dumps({name: body[name] for name in (*document, *details)}, default=str, ensure_ascii=False)
+    return Response(content, status, headers, PROBLEM_JSON)
+
+
+def _title(code: str) -> str:
+    return code.replace("_", " ").capitalize()
+
+
+def _where(location: tuple[int | str, ...]) -> str:
+    """``query.limit``, ``body.columns.0.name``."""
+    return ".".join(str(part) for part in location) or "request"
+
+
+def _error_from_status(error: HTTPException) -> AppError:
+    if error.status_code == 404:
+        return NotFoundError("There is nothing at this address; /docs lists what there is.")
+    if error.status_code == 405:
+        return MethodNotAllowedError("This address does not take that method.")
+    # A body that cannot even be decoded as text is the only other thing the framework refuses by itself.
+    return MalformedJsonError("The body could not be read.")
+
+
+def _descendants(kind: type[AppError]) -> Iterator[type[AppError]]:
+    yield kind
+    for child in kind.__subclasses__():
+        yield from _descendants(child)

@@ -1,0 +1,174 @@
+"""The composition root: picks adapters by settings and wires the use cases; the only place that names concrete ones.
+
+Everything here is made once per process and kept warm. Adapters are imported inside the branch that needs them, so that
+each cloud's package carries only its own SDK.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.catalog.reader import LakeReader
+from shared.catalog.stored import StoredCatalog
+from shared.catalog.writer import LakeWriter
+from shared.duck import Duck, open_duck
+from shared.errors import ObjectNotFoundError, PreconditionFailedError
+from shared.ingest import IngestRules, IngestUpload, Outcome
+from shared.keys import Keys
+from shared.sessions import Sessions
+from shared.settings import Settings
+from shared.steps.recognise import Reading
+from shared.storage.base import ObjectStore
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+log = logging.getLogger("teal")
+
+
+@cache
+def settings() -> Settings:
+    """What this installation chose."""
+    return Settings()
+
+
+@cache
+def store_at(uri: str) -> ObjectStore:
+    """The store behind a uri: a folder, ``s3://bucket[/prefix]`` or ``gs://bucket[/prefix]``."""
+    scheme, _, rest = uri.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    chosen = settings()
+    if scheme == "s3":
+        from shared.storage.s3 import S3Store
+
+        return S3Store(bucket, prefix, region=chosen.region, endpoint_url=chosen.s3_endpoint or None)
+    if scheme == "gs":
+        from shared.storage.gcs import GcsStore
+
+        return GcsStore(bucket, prefix, endpoint=chosen.gcs_endpoint or None)
+    from shared.storage.folder import FolderStore
+
+    return FolderStore(Path(uri).absolute(), signing_secret(), chosen.public_url)
+
+
+@cache
+def signing_secret() -> bytes:
+    """The secret that signs cursors and local URLs: from the settings, else one kept in the lake's store."""
+    told = settings().signing_secret.get_secret_value()
+    if told:
+        return told.encode()
+    if "://" not in settings().lake:
+        return _local_secret(Path(settings().lake).absolute())
+    store, key = lake_store(), "keys/signing.secret"
+    try:
+        return store.get(key)[0]
+    except ObjectNotFoundError:
+        try:
+            store.put_if_match(key, secrets.token_bytes(32), etag="")
+        except PreconditionFailedError:
+            log.info("another process made the signing secret first")
+        return store.get(key)[0]
+
+
+def _local_secret(folder: Path) -> bytes:
+    path = folder / "signing.secret"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(secrets.token_bytes(32))
+    except FileExistsError:
+        log.debug("the signing secret is there already")
+    return path.read_bytes()
+
+
+def lake_store() -> ObjectStore:
+    """Where the lakes are."""
+    return store_at(settings().lake)
+
+
+def inbox_store() -> ObjectStore:
+    """Where files are dropped."""
+    return store_at(settings().inbox_uri)
+
+
+def open_session() -> Duck:
+    """A DuckDB instance with this installation's limits."""
+    chosen = settings()
+    return open_duck(
+        memory_limit_mb=chosen.memory_limit_mb,
+        threads=chosen.threads,
+        temp_directory=chosen.temp_directory,
+        max_temp_gb=chosen.max_temp_gb,
+    )
+
+
+def grant_lake(duck: Duck) -> None:
+    """Renew a session's access to the lake's store."""
+    duck.grant(lake_store().duck_access(), "lake_store")
+
+
+def open_lake_session() -> Duck:
+    """A session that can reach the lake."""
+    duck = open_session()
+    grant_lake(duck)
+    return duck
+
+
+@cache
+def reader_of(tenant: str) -> LakeReader:
+    """The warm reader of a tenant's lake."""
+    return LakeReader(
+        StoredCatalog(lake_store(), tenant),
+        open_session,
+        freshness_seconds=settings().freshness_seconds,
+        refresh_access=grant_lake,
+        work_directory=settings().temp_directory,
+    )
+
+
+@cache
+def writer_of(tenant: str) -> LakeWriter:
+    """The writer of a tenant's lake."""
+    return LakeWriter(
+        StoredCatalog(lake_store(), tenant),
+        open_lake_session,
+        attempts=settings().commit_attempts,
+        inline_rows=settings().inline_rows,
+        work_directory=settings().temp_directory,
+    )
+
+
+@cache
+def keys() -> Keys:
+    """The API keys."""
+    return Keys(lake_store())
+
+
+@cache
+def ingest_upload() -> IngestUpload:
+    """The use case behind every upload event."""
+    chosen = settings()
+    return IngestUpload(
+        inbox=inbox_store(),
+        lake=lake_store(),
+        writer_of=writer_of,
+        session=Sessions(open_session, grant_lake),
+        rules=IngestRules(
+            max_upload_bytes=chosen.max_upload_mb * 2**20,
+            inline_rows=chosen.inline_rows,
+            reading=Reading(infer_datasets=chosen.infer_datasets, timezone=chosen.timezone),
+        ),
+        tell=_tell,
+        work_directory=chosen.temp_directory,
+    )
+
+
+def _tell(outcome: Outcome) -> None:
+    """Readers of this process see a commit at once, whatever their freshness interval."""
+    if reader_of.cache_info().currsize:
+        reader_of(outcome.tenant).refresh()

@@ -1,0 +1,121 @@
+"""Commands that came through the inbox: replay an upload, register a contract, roll back to a snapshot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.catalog.writer import LAKE, Change, LakeWriter, NothingToCommit
+from shared.datasets.contract import Contract
+from shared.datasets.registry import built_in, contract_from
+from shared.duck import Duck
+from shared.errors import AppError, ContractError, InputError, UnknownUploadError
+from shared.rollback import roll_back
+from shared.steps import ledger
+from shared.steps.fit import fit_table
+from shared.steps.order import Order, read_options_from
+from shared.values import InboxKey, UploadedObject
+
+
+@dataclass(frozen=True)
+class Command:
+    """What a command object says; ``arguments`` are checked by the command itself."""
+
+    name: str
+    author: str
+    arguments: dict[str, Any]
+
+
+def command_from(body: bytes) -> Command:
+    """Read a command object. Raises InputError."""
+    try:
+        told = json.loads(body)
+        name, author = str(told.pop("command")), str(told.pop("author"))
+    except (ValueError, KeyError, AttributeError) as error:
+        raise InputError("A command is a JSON object with command and author.") from error
+    return Command(name, author, told)
+
+
+def replay_order(duck: Duck, tenant: str, command: Command) -> tuple[InboxKey, Order]:
+    """Which object to read again, for which dataset, and how. Raises UnknownUploadError. The lake is attached."""
+    upload_id = str(command.arguments.get("upload_id", ""))
+    rows = duck.execute(
+        f"SELECT bucket, object_key, object_version, etag, size_bytes, dataset FROM {LAKE}.teal.uploads "
+        "WHERE upload_id = $id ORDER BY uploads.committed_at LIMIT 1",
+        {"id": upload_id},
+    )
+    if not rows:
+        raise UnknownUploadError(f"There is no upload {upload_id[:40]}.")
+    bucket, key, version, etag, size, dataset = rows[0]
+    order = Order(
+        options=read_options_from(command.arguments.get("options") or {}),
+        replay_of=upload_id,
+        upload=UploadedObject(bucket, key, version, etag, size),
+        contract_version=command.arguments.get("contract_version"),
+    )
+    return InboxKey(tenant, dataset, key.split("/", 3)[-1]), order
+
+
+def run_command(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> tuple[ledger.Entry, int]:
+    """Do what a command says, once; one that cannot be done is held. Returns its ledger entry and the snapshot."""
+    entry = replace(entry, source=command.name, status="loaded")
+    try:
+        if command.name == "register_contract":
+            done = _register(duck, writer, command, entry)
+        elif command.name == "rollback":
+            snapshot = int(command.arguments["snapshot"])
+            roll_back(writer, snapshot, author=command.author)
+            done = replace(entry, reason=f"Rolled back to snapshot {snapshot}.")
+        else:
+            raise InputError(f"There is no command {command.name[:40]}.")
+    except (KeyError, TypeError, ValueError):
+        done = replace(entry, status="held", reason_code="invalid_input", reason="The command lacks an argument.")
+    except AppError as error:
+        if error.again:
+            raise
+        done = replace(entry, status="held", reason_code=error.code, reason=error.message)
+    return _record(duck, writer, command, done)
+
+
+def _register(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    wanted = contract_from(command.arguments["contract"])
+
+    def change(change: Change) -> ledger.Entry:
+        known = ledger.contracts(duck).get(wanted.name, ())
+        former = known[-1] if known else built_in().get(wanted.name)
+        _refuse_changed_types(former, wanted)
+        contract = wanted.model_copy(update={"version": former.version + 1 if former else 1})
+        fit_table(duck, contract)
+        ledger.record_contract(duck, contract, author=command.author)
+        change.message = f"contract {contract.name} version {contract.version}"
+        return replace(entry, reason=f"{change.message} registered.", contract_version=contract.version)
+
+    return writer.commit(command.author, change, duck=duck).result
+
+
+def _record(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> tuple[ledger.Entry, int]:
+    def change(change: Change) -> ledger.Entry:
+        if ledger.seen(duck, entry.upload) is not None:
+            raise NothingToCommit(entry)
+        ledger.record(duck, entry, now=datetime.now(UTC))
+        change.message = f"{command.name}: {entry.reason}"
+        return entry
+
+    committed = writer.commit(command.author, change, duck=duck)
+    return committed.result, committed.snapshot_id
+
+
+def _refuse_changed_types(former: Contract | None, wanted: Contract) -> None:
+    """Columns may be added and rules changed; a stored column keeps its type, and the key stays. Raises ContractError."""
+    if former is None:
+        return
+    if former.key != wanted.key:
+        raise ContractError(f"The key of {wanted.name} is {', '.join(former.key)} and stays so.")
+    for column in former.columns:
+        now = wanted.column(column.name)
+        if now is None:
+            raise ContractError(f"Column {column.name} of {wanted.name} cannot be left out.")
+        if now.type != column.type:
+            raise ContractError(f"Column {column.name} is {column.type} and cannot become {now.type}.")

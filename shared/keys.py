@@ -1,0 +1,242 @@
+"""API keys: made once, kept as a hash, each for one tenant with scopes; the secret exists only in its owner's hands."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.errors import InvalidKeyRequestError, NotFoundError, ObjectNotFoundError, UnauthenticatedError
+from shared.storage.base import ObjectStore
+from shared.values import NAME
+
+SCOPES = ("read", "write", "sql", "admin")
+"""No scope contains another: a key may do exactly what it names."""
+
+CACHE_SECONDS = 60.0
+"""How long a revoked key may still work in a warm process."""
+
+_PREFIX = "keys/"
+_TOKEN = re.compile(r"teal_(k[0-9a-f]{15})_([0-9a-f]{64})\Z")
+_KEY_ID = re.compile(r"k[0-9a-f]{15}\Z")
+_NO_DIGEST = "0" * 64
+
+
+class UnknownKeyError(NotFoundError):
+    """No API key of that id."""
+
+    code = "unknown_key"
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks: a tenant, by a key (or another credential), with scopes."""
+
+    tenant: str
+    key_id: str
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class ApiKey:
+    """What is stored of a key; ``sha256`` is the hexadecimal hash of its secret (256 random bits, so a plain hash holds)."""
+
+    key_id: str
+    tenant: str
+    scopes: tuple[str, ...]
+    sha256: str
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    label: str = ""
+
+    def valid_at(self, now: datetime) -> bool:
+        """Neither revoked nor expired then."""
+        ends = [moment for moment in (self.revoked_at, self.expires_at) if moment is not None]
+        return all(now < moment for moment in ends)
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key and its only copy of the token that is presented as ``Authorization: Bearer <token>``."""
+
+    key: ApiKey
+    token: str
+
+
+class Keys:
+    """The keys of an installation, in its store under ``keys/``; shared by all threads of a process."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        cache_seconds: float = CACHE_SECONDS,
+        cached_keys: int = 1_024,
+    ) -> None:
+        self._store = store
+        self._now = now
+        # Unknown ids are remembered like known ones, apart from them: the first and the second try of either cost the
+        # same, and a flood of invented ids cannot push out a real key.
+        self._known = _Recent(cache_seconds, cached_keys)
+        self._unknown = _Recent(cache_seconds, cached_keys)
+
+    def create(
+        self, tenant: str, scopes: Iterable[str], *, label: str = "", expires_at: datetime | None = None
+    ) -> NewKey:
+        """Make a key. Raises InvalidKeyRequestError."""
+        wanted = tuple(scope for scope in SCOPES if scope in (given := frozenset(scopes)))
+        if not wanted or len(wanted) != len(given):
+            raise InvalidKeyRequestError(f"A key needs at least one scope of {', '.join(SCOPES)}, and no other.")
+        if not NAME.match(tenant):
+            raise InvalidKeyRequestError("A tenant is a lower-case name: a-z, 0-9 and _, at most 63.")
+        now = self._now()
+        if expires_at is not None and expires_at <= now:
+            raise InvalidKeyRequestError("A key cannot expire in the past.")
+        secret = secrets.token_hex(32)
+        key = ApiKey(
+            key_id="k" + secrets.token_hex(8)[1:],
+            tenant=tenant,
+            scopes=wanted,
+            sha256=_digest(secret),
+            created_at=now,
+            expires_at=expires_at,
+            label=label[:200],
+        )
+        self._store.put_if_match(_object_key(key.key_id), _document(key), etag="")
+        return NewKey(key, f"teal_{key.key_id}_{secret}")
+
+    def list(self, tenant: str | None = None) -> list[ApiKey]:
+        """All keys, or one tenant's, oldest first."""
+        found = [_key_from(self._store.get(info.key)[0]) for info in self._store.list(_PREFIX)]
+        return sorted((k for k in found if tenant in (None, k.tenant)), key=lambda k: (k.created_at, k.key_id))
+
+    def revoke(self, key_id: str) -> ApiKey:
+        """End a key now; warm processes notice within CACHE_SECONDS. Raises UnknownKeyError."""
+        now = self._now()
+        return self._change(key_id, lambda key: replace(key, revoked_at=key.revoked_at or now))
+
+    def rotate(self, key_id: str, *, grace_seconds: float = 0) -> NewKey:
+        """Make a key like that one, which ends after ``grace_seconds``. Raises UnknownKeyError, InvalidKeyRequestError."""
+        now = self._now()
+        former = self._stored(key_id)
+        if former is None:
+            raise UnknownKeyError(f"There is no key {key_id}.")
+        if not former.valid_at(now):
+            raise InvalidKeyRequestError("A key that has ended cannot be rotated; make a new one.")
+        made = self.create(former.tenant, former.scopes, label=former.label, expires_at=former.expires_at)
+        ends = now + timedelta(seconds=grace_seconds)
+        self._change(key_id, lambda key: replace(key, expires_at=min(ends, key.expires_at or ends)))
+        return made
+
+    def verify(self, token: str) -> Principal:
+        """Whose token it is. Raises UnauthenticatedError, with one message for every reason; StoreUnavailableError."""
+        match = _TOKEN.match(token)
+        key_id, secret = match.groups() if match else ("", "")
+        key = self._remembered(key_id) if match else None
+        # Hashed and compared whether or not there is such a key: a wrong id takes as long as a wrong secret.
+        equal = hmac.compare_digest(_digest(secret), key.sha256 if key else _NO_DIGEST)
+        if key is None or not equal or not key.valid_at(self._now()):
+            raise UnauthenticatedError("A valid API key is needed: Authorization: Bearer teal_….")
+        return Principal(key.tenant, key.key_id, frozenset(key.scopes))
+
+    def knows(self, token: str) -> bool:
+        """Whether ``verify`` would answer from memory, without a request to the store."""
+        match = _TOKEN.match(token)
+        return match is None or match[1] in self._known or match[1] in self._unknown
+
+    def _remembered(self, key_id: str) -> ApiKey | None:
+        if (key := self._known.get(key_id)) is not None:
+            return key
+        if key_id in self._unknown:
+            return None
+        key = self._stored(key_id)
+        (self._known if key else self._unknown).put(key_id, key)
+        return key
+
+    def _stored(self, key_id: str) -> ApiKey | None:
+        if not _KEY_ID.match(key_id):
+            return None
+        try:
+            return _key_from(self._store.get(_object_key(key_id))[0])
+        except ObjectNotFoundError:
+            return None
+
+    def _change(self, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        if not _KEY_ID.match(key_id):
+            raise UnknownKeyError("That is not a key id.")
+        try:
+            body, info = self._store.get(_object_key(key_id))
+        except ObjectNotFoundError:
+            raise UnknownKeyError(f"There is no key {key_id}.") from None
+        changed = change(_key_from(body))
+        self._store.put_if_match(_object_key(key_id), _document(changed), etag=info.etag)
+        self._known.forget(key_id)
+        return changed
+
+
+class _Recent:
+    """The last keys looked up, each for a bounded time."""
+
+    def __init__(self, seconds: float, size: int) -> None:
+        self._seconds = seconds
+        self._size = size
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
+
+    def __contains__(self, key_id: str) -> bool:
+        with self._lock:
+            entry = self._entries.get(key_id)
+            return entry is not None and time.monotonic() < entry[0]
+
+    def get(self, key_id: str) -> ApiKey | None:
+        with self._lock:
+            entry = self._entries.get(key_id)
+            return entry[1] if entry is not None and time.monotonic() < entry[0] else None
+
+    def put(self, key_id: str, key: ApiKey | None) -> None:
+        with self._lock:
+            self._entries[key_id] = (time.monotonic() + self._seconds, key)
+            self._entries.move_to_end(key_id)
+            while len(self._entries) > self._size:
+                self._entries.popitem(last=False)
+
+    def forget(self, key_id: str) -> None:
+        with self._lock:
+            self._entries.pop(key_id, None)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _object_key(key_id: str) -> str:
+    return f"{_PREFIX}{key_id}.json"
+
+
+def _document(key: ApiKey) -> bytes:
+    document = {**key.__dict__, **{name: _text(getattr(key, name)) for name in ("created_at", "expires_at", "revoked_at")}}
+    return json.dumps(document, indent=1).encode()
+
+
+def _key_from(body: bytes) -> ApiKey:
+    told: dict[str, Any] = json.loads(body)
+    times = {
+        name: datetime.fromisoformat(told[name]) if told.get(name) else None
+        for name in ("created_at", "expires_at", "revoked_at")
+    }
+    return ApiKey(**{**told, **times, "scopes": tuple(told["scopes"])})
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
