@@ -1,184 +1,384 @@
-"""Uploads as their senders see them: created, put into the inbox, waited for, looked up; nothing here writes data.
+"""Uploads from the sender's side: a place to put a file, what became of it, and the wait for it.
 
-Every change of a lake enters through the inbox, because the function that answers requests has no right to write one.
+The rule: everything that changes a lake is an object in the inbox; this module writes there and to the upload's own record,
+and reads the ledger. It never writes a lake.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import re
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.catalog.reader import LakeReader
-from shared.errors import InputError, ObjectNotFoundError, UnknownUploadError, UploadTooLargeError
+from shared.catalog.reader import LakeReader, PinnedLake
+from shared.errors import (
+    AppError,
+    EmptyFileError,
+    InputError,
+    InvalidParameterError,
+    NothingToReplayError,
+    ObjectNotFoundError,
+    UnknownUploadError,
+    UploadTooLargeError,
+)
+from shared.keys import Principal
+from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
-from shared.steps.hold import held_key
-from shared.steps.order import read_options_from, record_key
-from shared.steps.receive import COMMANDS
 from shared.storage.base import ObjectStore, SignedUrl
 from shared.values import NAME, UploadedObject
 
-Announce = Callable[[UploadedObject], None]
-"""Tells this process about an object it put into the inbox; a cloud's bucket does that itself."""
+log = logging.getLogger("teal.uploads")
 
-_FILENAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.() ")
+AUTO = "auto"
+COMMANDS = "_commands"
+UPLOAD_ID = re.compile(r"(?:u[0-9a-f]{23}|[0-9a-f]{24})\Z")
+STATUSES = ("loaded", "held", "skipped", "rolled_back")
+
+_POLL_SECONDS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.25, 0.5)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
-class Created:
-    """An upload that waits for its bytes, and where to put them."""
+class UploadOrder:
+    """What a sender says about a file. ``options`` are read options by name; ``replaces`` is a held upload's id."""
+
+    dataset: str
+    filename: str
+    content_type: str = "application/octet-stream"
+    size_bytes: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    replaces: str = ""
+
+
+@dataclass(frozen=True)
+class UploadState:
+    """What became of an upload: waiting, received, or what the ledger says; counts are None before that."""
 
     upload_id: str
-    key: str
-    target: SignedUrl
+    status: str
+    dataset: str = ""
+    filename: str = ""
+    source: str = ""
+    contract_version: int | None = None
+    received: int | None = None
+    accepted: int | None = None
+    held: int | None = None
+    duplicate: int | None = None
+    reason_code: str = ""
+    reason: str = ""
+    notes: tuple[str, ...] = ()
+    replay_of: str = ""
+    size_bytes: int | None = None
+    received_at: datetime | None = None
+    committed_at: datetime | None = None
+    duration_ms: int | None = None
+    snapshot: int | None = None
+
+    @property
+    def settled(self) -> bool:
+        """The ledger knows it."""
+        return self.status in STATUSES
+
+
+@dataclass(frozen=True)
+class HeldRow:
+    """One row that was put aside; ``row`` is its 1-based place in the file, ``original`` what was sent (JSON or the line)."""
+
+    row: int | None
+    dataset: str
+    column: str
+    rule: str
+    text: str | None
+    original: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items of one page and the cursor of the next one, or None."""
+
+    items: list[Any]
+    next: str | None
+    snapshot: int
+
+
+@dataclass(frozen=True)
+class UploadRules:
+    """What an installation allows; see the settings of the same names. ``bucket`` is the inbox's name in its events."""
+
+    bucket: str
+    write_wait_seconds: float = 10.0
+    signed_url_seconds: int = 900
+    max_upload_bytes: int = 10 * 2**30
+    max_page_rows: int = 10_000
 
 
 @dataclass(frozen=True)
 class Uploads:
-    """The uploads of all tenants; every call names one."""
+    """The uploads of all tenants; every method takes the tenant's principal or name, which comes from a credential.
+
+    ``announce`` tells an ingest in this process; in a cloud the bucket's own event does, and it does nothing.
+    """
 
     inbox: ObjectStore
     lake: ObjectStore
     reader_of: Callable[[str], LakeReader]
-    announce: Announce
-    wait_seconds: float = 10.0
-    signed_url_seconds: int = 900
-    max_upload_bytes: int = 10 * 2**30
+    announce: Callable[[UploadedObject], None]
+    cursors: Cursors
+    rules: UploadRules
+    read_options: frozenset[str] = frozenset()
 
-    def create(
-        self,
-        tenant: str,
-        *,
-        dataset: str,
-        filename: str,
-        content_type: str,
-        size_bytes: int | None,
-        options: dict[str, Any],
-        replaces: str = "",
-    ) -> Created:
-        """Make room for one file and sign the URL it may be put to. Raises InputError, UploadTooLargeError."""
-        if size_bytes is not None and size_bytes > self.max_upload_bytes:
-            raise UploadTooLargeError(f"Files may have {self.max_upload_bytes:,} bytes at most.")
-        upload_id, key = self._place(tenant, dataset, filename)
-        self._record(tenant, upload_id, {"key": key, "options": options, "replaces": replaces})
-        target = self.inbox.sign_put(
-            key, seconds=self.signed_url_seconds, content_type=content_type, size_bytes=size_bytes
+    def create(self, principal: Principal, order: UploadOrder) -> tuple[str, SignedUrl]:
+        """A new upload's id and the URL for its one PUT. Raises InvalidParameterError, UploadTooLargeError."""
+        upload_id, key = self._open(principal, order)
+        url = self.inbox.sign_put(
+            key,
+            seconds=self.rules.signed_url_seconds,
+            content_type=order.content_type,
+            size_bytes=order.size_bytes,
         )
-        return Created(upload_id, key, target)
+        return upload_id, url
 
-    def submit(
-        self,
-        tenant: str,
-        *,
-        dataset: str,
-        filename: str,
-        body: bytes,
-        content_type: str,
-        options: dict[str, Any] | None = None,
-        replaces: str = "",
-    ) -> dict[str, Any]:
-        """Put a file into the inbox and wait a while for what becomes of it; its status then, as `status` gives it."""
-        upload_id, key = self._place(tenant, dataset, filename)
-        self._record(tenant, upload_id, {"key": key, "options": options or {}, "replaces": replaces})
-        self._put(key, body, content_type)
-        return self._waited_for(tenant, upload_id)
+    def receive(self, principal: Principal, order: UploadOrder, body: bytes) -> UploadState:
+        """Put a small file into the inbox and wait for what becomes of it. Raises EmptyFileError and as ``create``."""
+        if not body:
+            raise EmptyFileError("The file has no bytes.")
+        upload_id, key = self._open(principal, replace(order, size_bytes=len(body)))
+        return self._put_and_wait(principal.tenant, upload_id, key, body, order.content_type)
 
-    def command(self, tenant: str, name: str, author: str, **arguments: Any) -> dict[str, Any]:
-        """Put a command into the inbox and wait a while for it."""
-        upload_id = _new_id()
-        key = f"inbox/{tenant}/{COMMANDS}/{upload_id}/{name}.json"
-        self._record(tenant, upload_id, {"key": key})
-        self._put(key, json.dumps({"command": name, "author": author, **arguments}).encode(), "application/json")
-        return self._waited_for(tenant, upload_id)
+    def submit_rows(self, principal: Principal, dataset: str, rows: list[dict[str, Any]]) -> UploadState:
+        """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name."""
+        upload_id = new_upload_id()
+        lines = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
+        # The same edit made twice is two edits, but the same bytes are one file: blanks that spell the id tell them apart.
+        body = lines.rstrip("\n") + _blanks(upload_id) + "\n"
+        key = f"inbox/{principal.tenant}/{dataset}/{upload_id}/row.ndjson"
+        return self._put_and_wait(principal.tenant, upload_id, key, body.encode(), "application/x-ndjson")
 
-    def received(self, key: str) -> None:
-        """An object arrived in the inbox through a URL we signed ourselves."""
-        info = self.inbox.head(key)
-        self.announce(UploadedObject("inbox", key, info.version, info.etag, info.size_bytes, info.modified_at))
+    def command(self, principal: Principal, command: str, arguments: Mapping[str, Any]) -> UploadState:
+        """Put a command into the inbox and wait for its row of the ledger."""
+        upload_id = new_upload_id()
+        document = {**arguments, "command": command, "author": principal.key_id}
+        key = f"inbox/{principal.tenant}/{COMMANDS}/{upload_id}/{command}.json"
+        body = json.dumps(document, default=str).encode()
+        return self._put_and_wait(principal.tenant, upload_id, key, body, "application/json")
 
-    def list(self, tenant: str, *, limit: int, before: datetime | None, status: str | None) -> list[dict[str, Any]]:
-        """Uploads in the ledger, newest first."""
+    def replay(self, principal: Principal, upload_id: str, arguments: Mapping[str, Any]) -> UploadState:
+        """Bring a held upload in again, by another contract version or with read options.
+
+        Raises UnknownUploadError, NothingToReplayError when it is loaded, InvalidParameterError.
+        """
+        state = self.state(principal.tenant, upload_id)
+        if not state.settled:
+            raise NothingToReplayError("This upload has not been looked at yet.")
+        if state.status == "loaded" and not state.held:
+            raise NothingToReplayError("This upload is in the lake as a whole.")
+        self._check_options(arguments.get("options") or {})
+        return self.command(principal, "replay", {**arguments, "upload_id": upload_id})
+
+    def state(self, tenant: str, upload_id: str) -> UploadState:
+        """What became of an upload. Raises UnknownUploadError."""
+        if not UPLOAD_ID.match(upload_id):
+            raise UnknownUploadError("There is no such upload.")
         with self.reader_of(tenant).pin() as lake:
-            found = lake.duck.query(
-                statement("uploads/list"), {"limit": limit, "before": before, "status": status}
-            )
-        return [_shown(dict(zip(found.columns, row, strict=True))) for row in found.rows]
-
-    def status(self, tenant: str, upload_id: str) -> dict[str, Any]:
-        """What became of an upload: waiting, received, loaded, held, skipped or rolled_back. Raises UnknownUploadError."""
-        with self.reader_of(tenant).pin() as lake:
-            found = lake.duck.query(statement("uploads/one"), {"upload_id": upload_id})
-        if found.rows:
-            return _shown(dict(zip(found.columns, found.rows[0], strict=True)))
-        record = self._recorded(tenant, upload_id)
+            found = _ledger_state(lake, upload_id)
+        record = self._record(tenant, upload_id)
+        if found is not None:
+            return replace(found, filename=record.get("filename") or found.filename) if record else found
+        if not record:
+            raise UnknownUploadError("There is no such upload.")
         try:
             info = self.inbox.head(record["key"])
         except ObjectNotFoundError:
-            return {"upload_id": upload_id, "status": "waiting"}
-        return {"upload_id": upload_id, "status": "received", "size_bytes": info.size_bytes}
+            return UploadState(upload_id, "waiting", record["dataset"], record["filename"])
+        return UploadState(
+            upload_id,
+            "received",
+            record["dataset"],
+            record["filename"],
+            size_bytes=info.size_bytes,
+            received_at=info.modified_at,
+        )
 
-    def quality(self, tenant: str, upload_id: str) -> list[dict[str, Any]]:
-        """The quality report of each dataset of an upload. Raises UnknownUploadError."""
-        self.status(tenant, upload_id)
-        with self.reader_of(tenant).pin() as lake:
-            found = lake.duck.query(statement("uploads/quality"), {"upload_id": upload_id})
-        rows = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-        return [{**row, "measures": json.loads(row["measures"])} for row in rows]
-
-    def held_rows(self, tenant: str, upload_id: str, *, limit: int, offset: int) -> list[dict[str, Any]]:
-        """Held rows by place in the file. Raises UnknownUploadError; an upload without any gives none."""
-        if not self.status(tenant, upload_id).get("held"):
-            return []
-        key = held_key(tenant, upload_id)
-        with self.reader_of(tenant).pin() as lake:
-            found = lake.duck.query(
-                statement("uploads/held"), {"uri": self.lake.uri_of(key), "limit": limit, "offset": offset}
+    def newest(
+        self,
+        tenant: str,
+        *,
+        status: str | None = None,
+        dataset: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
+    ) -> Page:
+        """The ledger, newest first. Raises InvalidParameterError, InvalidCursorError, PageTooLargeError."""
+        if status is not None and status not in STATUSES:
+            raise InvalidParameterError(f"status: one of {', '.join(STATUSES)}")
+        rows = page_size(limit, self.rules.max_page_rows)
+        subject = subject_of("uploads", {"status": status, "dataset": dataset})
+        position = self.cursors.open(tenant, subject, cursor) if cursor else {}
+        with self.reader_of(tenant).pin(position.get("snapshot", snapshot), None if position else as_of) as lake:
+            result = lake.duck.query(
+                statement("uploads/newest"),
+                {
+                    "status": status,
+                    "dataset": dataset,
+                    "after_at": position.get("at"),
+                    "after_id": position.get("id"),
+                    "rows": rows + 1,
+                },
             )
-        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+            pinned = lake.snapshot_id
+        states = [_state_from(dict(zip(result.columns, row, strict=True))) for row in result.rows]
+        after = None
+        if len(states) > rows:
+            last = states[rows - 1]
+            assert last.received_at is not None  # noqa: S101 - the ledger always has it
+            place = {"at": last.received_at.isoformat(), "id": last.upload_id, "snapshot": pinned}
+            after = self.cursors.seal(tenant, subject, place)
+        return Page(states[:rows], after, pinned)
 
-    def _place(self, tenant: str, dataset: str, filename: str) -> tuple[str, str]:
-        if not NAME.match(dataset) or dataset == COMMANDS:
-            raise InputError("A dataset is a lower-case name: a-z, 0-9 and _, at most 63; or auto.")
-        if not filename or len(filename) > 200 or not set(filename) <= _FILENAME_CHARACTERS or not filename.strip(". "):
-            raise InputError("A file name has letters, digits, blanks and - _ . ( ), at most 200.")
-        upload_id = _new_id()
-        return upload_id, f"inbox/{tenant}/{dataset}/{upload_id}/{filename}"
+    def quality(self, tenant: str, upload_id: str) -> tuple[list[dict[str, Any]], int]:
+        """The quality report per dataset, and the snapshot it was read from. Raises UnknownUploadError."""
+        self.state(tenant, upload_id)
+        with self.reader_of(tenant).pin() as lake:
+            result = lake.duck.query(statement("uploads/quality"), {"upload_id": upload_id})
+            reports = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+            return [{**report, "measures": json.loads(report["measures"] or "{}")} for report in reports], lake.snapshot_id
 
-    def _put(self, key: str, body: bytes, content_type: str) -> None:
+    def held_rows(
+        self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> Page:
+        """The rows that were put aside, in the order of the file. Raises UnknownUploadError."""
+        self.state(tenant, upload_id)
+        rows = page_size(limit, self.rules.max_page_rows)
+        subject = subject_of("held", {"upload": upload_id})
+        position = self.cursors.open(tenant, subject, cursor) if cursor else {"after": -1}
+        key = f"lake/{tenant}/held/{upload_id}.parquet"
+        with self.reader_of(tenant).pin() as lake:
+            try:
+                self.lake.head(key)
+            except ObjectNotFoundError:
+                return Page([], None, lake.snapshot_id)
+            found = lake.duck.execute(
+                statement("uploads/held"),
+                {"uri": self.lake.uri_of(key), "after": position["after"], "rows": rows + 1},
+            )
+            pinned = lake.snapshot_id
+        after = None
+        if len(found) > rows:
+            after = self.cursors.seal(tenant, subject, {"after": found[rows - 1][0]})
+        return Page([HeldRow(*row[1:]) for row in found[:rows]], after, pinned)
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _open(self, principal: Principal, order: UploadOrder) -> tuple[str, str]:
+        """Check the order and write its record; returns the upload's id and its key in the inbox."""
+        if not NAME.match(order.dataset) or order.dataset.startswith("_"):
+            raise InvalidParameterError("dataset: a lower-case name of a-z, 0-9 and _, or auto")
+        if order.size_bytes is not None and order.size_bytes > self.rules.max_upload_bytes:
+            raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
+        self._check_options(order.options)
+        if order.replaces and self.state(principal.tenant, order.replaces).status == "loaded":
+            raise NothingToReplayError("The upload this one replaces is in the lake already.")
+        upload_id = new_upload_id()
+        key = f"inbox/{principal.tenant}/{order.dataset}/{upload_id}/{safe_name(order.filename)}"
+        record = {
+            "upload_id": upload_id,
+            "key": key,
+            "dataset": order.dataset,
+            "filename": order.filename,
+            "content_type": order.content_type,
+            "size_bytes": order.size_bytes,
+            "options": dict(order.options),
+            "replaces": order.replaces,
+            "author": principal.key_id,
+            "created_at": datetime.now(UTC).isoformat(),
+        }
+        body = json.dumps(record, ensure_ascii=False).encode()
+        self.lake.put(_record_key(principal.tenant, upload_id), body, content_type="application/json")
+        return upload_id, key
+
+    def _check_options(self, options: Mapping[str, Any]) -> None:
+        if unknown := sorted(set(options) - self.read_options):
+            known = ", ".join(sorted(self.read_options))
+            raise InvalidParameterError(f"options.{unknown[0]}: not a read option; there are {known}")
+
+    def _put_and_wait(self, tenant: str, upload_id: str, key: str, body: bytes, content_type: str) -> UploadState:
         info = self.inbox.put(key, body, content_type=content_type)
-        self.announce(UploadedObject("inbox", key, info.version, info.etag, len(body), info.modified_at))
+        self.tell(UploadedObject(self.rules.bucket, key, info.version, info.etag.strip('"'), len(body), info.modified_at))
+        state = self.wait(tenant, upload_id)
+        return state or UploadState(upload_id, "received", size_bytes=len(body), received_at=info.modified_at)
 
-    def _waited_for(self, tenant: str, upload_id: str) -> dict[str, Any]:
-        deadline = time.monotonic() + self.wait_seconds
-        while True:
-            self.reader_of(tenant).refresh()
-            told = self.status(tenant, upload_id)
-            if told["status"] not in ("waiting", "received") or time.monotonic() > deadline:
-                return told
-            time.sleep(0.2)
-
-    def _record(self, tenant: str, upload_id: str, told: dict[str, Any]) -> None:
-        read_options_from(told.get("options") or {})
-        body = json.dumps({**told, "created_at": datetime.now(UTC).isoformat()}).encode()
-        self.lake.put(record_key(tenant, upload_id), body, content_type="application/json")
-
-    def _recorded(self, tenant: str, upload_id: str) -> dict[str, Any]:
-        if not upload_id.isalnum():
-            raise UnknownUploadError(f"There is no upload {upload_id[:40]}.")
+    def tell(self, upload: UploadedObject) -> None:
+        """Announce an object that is in the inbox; a failure that time heals is not the sender's."""
         try:
-            told: dict[str, Any] = json.loads(self.lake.get(record_key(tenant, upload_id))[0])
+            self.announce(upload)
+        except AppError as error:
+            if not error.again:
+                raise
+            log.warning("ingest will be tried again", extra={"code": error.code, "upload_key": upload.key})
+
+    def wait(self, tenant: str, upload_id: str) -> UploadState | None:
+        """The upload's row of the ledger, or None when it is not there in time."""
+        reader = self.reader_of(tenant)
+        give_up_at = time.monotonic() + self.rules.write_wait_seconds
+        for attempt in range(1_000_000):
+            reader.refresh()
+            with reader.pin() as lake:
+                if (found := _ledger_state(lake, upload_id)) is not None:
+                    return found
+            pause = _POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)]
+            if time.monotonic() + pause > give_up_at:
+                break
+            time.sleep(pause)
+        return None
+
+    def _record(self, tenant: str, upload_id: str) -> dict[str, Any]:
+        try:
+            body, _ = self.lake.get(_record_key(tenant, upload_id))
         except ObjectNotFoundError:
-            raise UnknownUploadError(f"There is no upload {upload_id[:40]}.") from None
-        return told
+            return {}
+        record: dict[str, Any] = json.loads(body)
+        return record
 
 
-def _new_id() -> str:
-    return "u" + secrets.token_hex(12)[:23]
+def new_upload_id() -> str:
+    """"u" and 23 hexadecimal digits: ids the ledger makes itself have 24 digits and no "u"."""
+    return "u" + secrets.token_hex(12)[1:]
 
 
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "notes": json.loads(row["notes"] or "[]")}
+def safe_name(filename: str) -> str:
+    """A file's name as the end of a key: its ending survives, folders and odd characters do not. Raises InputError."""
+    name = _UNSAFE.sub("-", filename.replace("\\", "/").rsplit("/", 1)[-1]).lstrip(".-")
+    if not name:
+        raise InputError("A file needs a name with a letter or a digit.")
+    return name[-100:].lstrip(".-") or "file"
+
+
+def _record_key(tenant: str, upload_id: str) -> str:
+    return f"uploads/{tenant}/{upload_id}.json"
+
+
+def _blanks(upload_id: str) -> str:
+    return "".join("\t" if bit == "1" else " " for bit in f"{int(upload_id[1:], 16):b}")
+
+
+def _ledger_state(lake: PinnedLake, upload_id: str) -> UploadState | None:
+    result = lake.duck.query(statement("uploads/one"), {"upload_id": upload_id})
+    if not result.rows:
+        return None
+    snapshot = lake.duck.value(statement("uploads/snapshot"), {"lake": lake.alias, "upload_id": upload_id})
+    return replace(_state_from(dict(zip(result.columns, result.rows[0], strict=True))), snapshot=snapshot)
+
+
+def _state_from(row: dict[str, Any]) -> UploadState:
+    key = row.pop("object_key") or ""
+    texts = {name: row[name] or "" for name in ("dataset", "source", "reason_code", "reason", "replay_of")}
+    notes = tuple(json.loads(row["notes"])) if row["notes"] else ()
+    return UploadState(**{**row, **texts, "notes": notes, "filename": key.rsplit("/", 1)[-1]})

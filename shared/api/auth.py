@@ -46,10 +46,10 @@ SCOPE_OF: dict[Route, str] = {
     ("PUT", "/v1/datasets/{dataset}"): "admin",
     ("GET", "/v1/datasets/{dataset}/rows"): "read",
     ("POST", "/v1/datasets/{dataset}/rows"): "write",
-    ("GET", "/v1/datasets/{dataset}/rows/{key}"): "read",
-    ("PUT", "/v1/datasets/{dataset}/rows/{key}"): "write",
-    ("PATCH", "/v1/datasets/{dataset}/rows/{key}"): "write",
-    ("DELETE", "/v1/datasets/{dataset}/rows/{key}"): "write",
+    ("GET", "/v1/datasets/{dataset}/rows/{key:path}"): "read",
+    ("PUT", "/v1/datasets/{dataset}/rows/{key:path}"): "write",
+    ("PATCH", "/v1/datasets/{dataset}/rows/{key:path}"): "write",
+    ("DELETE", "/v1/datasets/{dataset}/rows/{key:path}"): "write",
     ("GET", "/v1/snapshots"): "read",
     ("GET", "/v1/snapshots/{snapshot_id}"): "read",
     ("GET", "/v1/snapshots/{from_id}/changes/{to_id}"): "read",
@@ -153,7 +153,7 @@ async def body_of(request: Request, max_bytes: int) -> bytes:
         if size > max_bytes:
             raise too_large
         chunks.append(chunk)
-    request._body = b"".join(chunks)  # noqa: SLF001 - where Starlette keeps a body that was read
+    request._body = b"".join(chunks)  # where Starlette keeps a body that was read
     return request._body
 
 
@@ -163,9 +163,10 @@ def describe_security(document: dict[str, Any], scope_of: Mapping[Route, str]) -
         "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer teal_…`."},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
     }
+    shown = {(method, path.replace(":path}", "}")): scope for (method, path), scope in scope_of.items()}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            scope = scope_of.get(("GET" if method == "head" else method.upper(), path), PUBLIC)
+            scope = shown.get(("GET" if method == "head" else method.upper(), path), PUBLIC)
             operation["security"] = [{"bearer": []}, {"header": []}] if scope else []
             if scope:
                 operation["description"] = f"{operation.get('description', '')}\n\nNeeds the scope `{scope}`.".strip()

@@ -98,7 +98,9 @@ def _best_shape(
 
 def _shapes(text: str, delimiter: str, options: ReadOptions) -> list[Shape]:
     comment = options.comment or ""
-    space = re.search(re.escape(delimiter) + r' +["\']', text) is not None and delimiter != " "
+    # Blanks before quotes are a way of writing when they recur; in single cells they belong to the text.
+    blanks = len(re.findall(re.escape(delimiter) + r' +["\']', text))
+    space = delimiter != " " and blanks * 5 >= text.count("\n") and blanks > 0
     if options.quote is not None:
         escape = "\\" if options.escape == "\\" else ""
         return [Shape(delimiter, options.quote, escape, blank, comment) for blank in ([True] if space else [False])]

@@ -39,7 +39,9 @@ def number_expression(text: str, decimal: str, sql_type: str) -> str:
     Understands grouped thousands, a currency sign, parentheses for negatives and exponents. ``NaN``, ``inf``, ``95%``,
     ``0x10`` and ``1_000`` are not numbers; with a decimal point, ``1,7`` is not either.
     """
-    plain = f"CASE WHEN {text} < ':' AND NOT contains({text}, '_') AND NOT contains({text}, 'x') THEN {text} END"
+    # Casts take 1_000, 0x10 and, for DOUBLE, words such as inf and nan.
+    words = f" AND {text} < ':'" if sql_type == "DOUBLE" else ""
+    plain = f"CASE WHEN NOT contains({text}, '_') AND NOT contains({text}, 'x'){words} THEN {text} END"
     bare = f"regexp_replace(trim({text}), '^\\(?\\s*([-+]?)\\s*[$€£¥]?\\s*([-+]?[0-9.,'' ]+)\\s*[$€£¥]?\\s*\\)?$', '\\1\\2')"
     sign = f"CASE WHEN starts_with(trim({text}), '(') THEN '-' ELSE '' END"
     if decimal == ",":

@@ -127,7 +127,8 @@ def _stage(duck: Duck, contract: Contract, shape: Shape, formats: dict[str, Time
     texts = [f"{_text(contract, column, shape)} AS {_x(column.name)}" for column in contract.columns]
     typed = [f"{_typed(column, shape, formats)} AS {quoted(column.name)}" for column in contract.columns]
     rules = [f"WHEN _problem IS NOT NULL THEN {_held('', 'shape', '_problem')}"] if shape.has_problems else []
-    rules += [rule for column in contract.columns for rule in _rules(column, column.name in contract.key, shape.decimal)]
+    for column in contract.columns:
+        rules += _rules(column, shape, is_key=column.name in contract.key)
     whole_row = ", ".join(f"{literal(name)}, {_raw(name)}" for name in shape.originals)
     original = f"json_object({whole_row})::VARCHAR"
     if shape.has_problems:
@@ -199,11 +200,13 @@ def _typed(column: Column, shape: Shape, formats: dict[str, TimeFormat]) -> str:
             return f"CASE WHEN json_valid({text}) THEN {text}::JSON END"
 
 
-def _rules(column: Column, is_key: bool, decimal: str) -> list[str]:
-    """WHEN … THEN clauses, one per rule of the column."""
+def _rules(column: Column, shape: Shape, *, is_key: bool) -> list[str]:
+    """WHEN … THEN clauses, one per rule of the column that this file can break."""
+    if column.name not in shape.columns and not (column.default is None and (column.required or is_key)):
+        return []
     text, value, name = _x(column.name), quoted(column.name), column.name
     there = f"{value} IS NOT NULL"
-    number = number_expression(text, decimal, "DOUBLE")
+    number = number_expression(text, shape.decimal, "DOUBLE")
     rules = []
     if column.required or is_key:
         rules.append(f"WHEN {text} IS NULL AND NOT (_deleted AND {literal(not is_key)}) THEN {_held(name, 'required', text)}")
@@ -212,7 +215,7 @@ def _rules(column: Column, is_key: bool, decimal: str) -> list[str]:
     if column.type in ("integer", "bigint"):
         # A cast rounds 6.5 to 7: a quantity that is not whole is held, never rounded.
         rules.append(
-            f"WHEN {there} AND NOT regexp_full_match({text}, '[+-]?[0-9]+') "
+            f"WHEN {there} AND translate({text}, '.,eE', '') <> {text} "
             f"AND {number} <> {value} THEN {_held(name, 'type', text)}"
         )
     if column.minimum is not None:

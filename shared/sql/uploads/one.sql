@@ -1,10 +1,11 @@
--- One upload's row of the ledger.
+-- What the ledger says of one upload; a version that came again under the same id is a row of its own, the last one counts.
 SELECT
     upload_id,
-    dataset,
-    object_key,
-    source,
     status,
+    object_key,
+    dataset,
+    source,
+    contract_version,
     reason_code,
     reason,
     received,
@@ -14,11 +15,10 @@ SELECT
     size_bytes,
     notes,
     replay_of,
-    contract_version,
-    received_at::VARCHAR AS received_at,
-    committed_at::VARCHAR AS committed_at,
+    received_at,
+    committed_at,
     duration_ms
 FROM teal.uploads
 WHERE upload_id = $upload_id
-ORDER BY uploads.committed_at
+ORDER BY committed_at DESC
 LIMIT 1

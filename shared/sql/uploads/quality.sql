@@ -1,4 +1,4 @@
--- The quality reports of one upload, by dataset.
+-- What was measured of each dataset that one upload brought rows for.
 SELECT
     dataset,
     contract_version,
@@ -7,9 +7,9 @@ SELECT
     held,
     duplicate,
     missing_references,
-    newest_at::VARCHAR   AS newest_at,
+    newest_at,
     measures,
-    measured_at::VARCHAR AS measured_at
+    measured_at
 FROM teal.quality
 WHERE upload_id = $upload_id
 ORDER BY dataset

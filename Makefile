@@ -1,0 +1,50 @@
+# Teal on a laptop. `make run` and `make test` set up everything they need; the other targets are for developers.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.13 >/dev/null 2>&1 && python3.13 -c '' 2>/dev/null && echo python3.13 || echo python3)
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONDONTWRITEBYTECODE = 1
+
+.PHONY: help run setup setup-dev test check lint types layers bench lock clean
+
+help: ## What there is to make
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: requirements.txt requirements-laptop.txt
+	@echo "==> Python environment in $(VENV) (once, about half a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Teal needs Python 3.11 or newer: make PYTHON=python3.12"; rm -rf $(VENV); exit 1; }
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-laptop.txt
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-aws.txt requirements-gcp.txt requirements-dev.txt
+	@echo "==> Tools for tests and checks (once, about a minute)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-aws.txt -r requirements-gcp.txt -r requirements-dev.txt
+	@touch $@
+
+setup: $(VENV)/.runtime ## Environment for running
+setup-dev: $(VENV)/.dev ## Environment for tests and checks
+
+run: setup ## Serve the API on this machine, with real sample data
+	@$(BIN)/python -m shared.cli run
+
+test: setup-dev ## All tests
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
+
+check: setup-dev lint types layers test ## Everything a reviewer would check
+
+lint: setup-dev ## Style
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: setup-dev ## Types
+	@$(BIN)/mypy
+
+layers: setup-dev ## Imports point down
+	@$(BIN)/lint-imports
+
+bench: setup-dev ## Measure, side by side, with ratios
+	@$(BIN)/python -m benchmarks
+
+clean: ## Remove environments and data made here
+	rm -rf .venv .venv-* .build .aws-sam teal-data .mypy_cache .ruff_cache

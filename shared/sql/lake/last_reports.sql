@@ -1,0 +1,14 @@
+-- The newest quality report of every dataset, with the upload it is about.
+SELECT
+    dataset,
+    upload_id,
+    received,
+    accepted,
+    held,
+    duplicate,
+    missing_references,
+    measures,
+    measured_at
+FROM teal.quality
+QUALIFY row_number() OVER (PARTITION BY dataset ORDER BY measured_at DESC, upload_id DESC) = 1
+ORDER BY dataset
