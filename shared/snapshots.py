@@ -12,7 +12,7 @@ from shared.catalog.reader import LakeReader, PinnedLake
 from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in
 from shared.duck import quoted
-from shared.errors import InvalidParameterError, SnapshotNotFoundError, UnknownDatasetError
+from shared.errors import InvalidParameterError, UnknownDatasetError
 from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
 from shared.values import Snapshot
@@ -20,7 +20,7 @@ from shared.values import Snapshot
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """A dataset as one snapshot has it; ``schema`` are the stored columns and DuckDB types, ``bytes`` those of its files.
+    """A dataset as one snapshot has it; ``schema`` are the stored columns and DuckDB types.
 
     ``newest_at`` is the newest time its rows ever told (the contract's time column), ``updated_at`` when rows were last
     brought; ``quality`` is the newest report, None before the first.
@@ -120,14 +120,15 @@ class Snapshots:
         dataset: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
+        sees_personal: bool = False,
     ) -> Changes:
         """What is different at ``to_id`` from ``from_id``: counts per dataset, or the rows of one, by key.
 
-        A row that was changed and changed back is no difference. Raises SnapshotNotFoundError, UnknownDatasetError,
+        A row that was changed and changed back is no difference; personal columns are None unless ``sees_personal``. Raises SnapshotNotFoundError, UnknownDatasetError,
         InvalidParameterError when ``from_id`` is the newer one, InvalidCursorError.
         """
         if from_id > to_id:
-            raise InvalidParameterError("from: is newer than to", errors=[{"where": "path.from_id", "message": "older"}])
+            raise InvalidParameterError("from: is newer than to")
         rows = page_size(limit, self.max_page_rows)
         subject = subject_of("changes", {"from": from_id, "to": to_id, "dataset": dataset})
         offset = self.cursors.open(tenant, subject, cursor)["offset"] if cursor else 0
@@ -146,7 +147,9 @@ class Snapshots:
             counts = _count_changes(older, newer, contract)
             found = _changed_rows(older, newer, contract, types, rows=rows + 1, offset=offset)
         after = self.cursors.seal(tenant, subject, {"offset": offset + rows}) if len(found) > rows else None
-        return Changes({dataset: counts}, found[:rows], types, after)
+        hidden = {column.name for column in contract.columns if column.personal and not sees_personal}
+        changed = [RowChange(word, _without(before, hidden), _without(now, hidden)) for word, before, now in found[:rows]]
+        return Changes({dataset: counts}, changed, types, after)
 
 
 def contracts_in(lake: PinnedLake) -> dict[str, Contract]:
@@ -209,7 +212,8 @@ def _snapshots(lake: PinnedLake, *, before: int | None, rows: int) -> list[Snaps
 
 def _count_changes(older: PinnedLake, newer: PinnedLake, contract: Contract) -> dict[str, int]:
     if contract.name not in older.tables():
-        return {"added": int(newer.duck.value(f"SELECT count(*) FROM {quoted(contract.name)}")), "removed": 0, "changed": 0}
+        rows = int(newer.duck.value(f"SELECT count(*) FROM {quoted(contract.name)}"))
+        return {"added": rows, "removed": 0, "changed": 0}
     sql = f"SELECT change, count(*) FROM ({_difference(older, newer, contract)}) GROUP BY change"
     counts = dict(newer.duck.execute(sql, _range(older, newer, contract)))
     return {word: counts.get(word, 0) for word in ("added", "removed", "changed")}
@@ -217,18 +221,21 @@ def _count_changes(older: PinnedLake, newer: PinnedLake, contract: Contract) -> 
 
 def _changed_rows(
     older: PinnedLake, newer: PinnedLake, contract: Contract, types: Mapping[str, str], *, rows: int, offset: int
-) -> list[RowChange]:
+) -> list[tuple[Any, ...]]:
     if contract.name in older.tables():
         sql, bound = _difference(older, newer, contract), _range(older, newer, contract)
     else:
         sql = f"SELECT 'added' AS change, NULL AS was, row_ AS is_ FROM {quoted(contract.name)} AS row_"
         bound = {}
     order = ", ".join(f"coalesce(is_, was).{quoted(name)}" for name in contract.key)
-    found = newer.duck.execute(
+    return newer.duck.execute(
         f"SELECT change, was, is_ FROM ({sql}) ORDER BY {order} LIMIT $rows OFFSET $offset",
         {**bound, "rows": rows, "offset": offset},
     )
-    return [RowChange(change, before, after) for change, before, after in found]
+
+
+def _without(row: dict[str, Any] | None, hidden: set[str]) -> dict[str, Any] | None:
+    return row and {name: None if name in hidden else value for name, value in row.items()}
 
 
 def _difference(older: PinnedLake, newer: PinnedLake, contract: Contract) -> str:
@@ -248,7 +255,11 @@ def _difference(older: PinnedLake, newer: PinnedLake, contract: Contract) -> str
         was_ AS (SELECT {then} FROM {quoted(older.alias)}.main.{name} SEMI JOIN touched USING ({key})),
         now_ AS (SELECT {now} FROM {quoted(newer.alias)}.main.{name} SEMI JOIN touched USING ({key}))
         SELECT
-            CASE WHEN was_.{first} IS NULL THEN 'added' WHEN now_.{first} IS NULL THEN 'removed' ELSE 'changed' END AS change,
+            CASE
+                WHEN was_.{first} IS NULL THEN 'added'
+                WHEN now_.{first} IS NULL THEN 'removed'
+                ELSE 'changed'
+            END AS change,
             CASE WHEN was_.{first} IS NOT NULL THEN was_ END AS was,
             CASE WHEN now_.{first} IS NOT NULL THEN now_ END AS is_
         FROM was_ FULL JOIN now_ ON {equal}

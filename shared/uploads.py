@@ -1,7 +1,7 @@
 """Uploads from the sender's side: a place to put a file, what became of it, and the wait for it.
 
-The rule: everything that changes a lake is an object in the inbox; this module writes there and to the upload's own record,
-and reads the ledger. It never writes a lake.
+The rule: everything that changes a lake is an object in the inbox; this module writes there and to the upload's own
+record, and reads the ledger. It never writes a lake.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class UploadState:
 
 @dataclass(frozen=True)
 class HeldRow:
-    """One row that was put aside; ``row`` is its 1-based place in the file, ``original`` what was sent (JSON or the line)."""
+    """One row that was put aside; ``row`` is its 1-based place in the file, ``original`` what was sent."""
 
     row: int | None
     dataset: str
@@ -155,7 +155,7 @@ class Uploads:
         """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name."""
         upload_id = new_upload_id()
         lines = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-        # The same edit made twice is two edits, but the same bytes are one file: blanks that spell the id tell them apart.
+        # The same edit made twice is two edits, but the same bytes are one file: blanks that spell the id part them.
         body = lines.rstrip("\n") + _blanks(upload_id) + "\n"
         key = f"inbox/{principal.tenant}/{dataset}/{upload_id}/row.ndjson"
         return self._put_and_wait(principal.tenant, upload_id, key, body.encode(), "application/x-ndjson")
@@ -238,18 +238,21 @@ class Uploads:
         after = None
         if len(states) > rows:
             last = states[rows - 1]
-            assert last.received_at is not None  # noqa: S101 - the ledger always has it
+            assert last.received_at is not None
             place = {"at": last.received_at.isoformat(), "id": last.upload_id, "snapshot": pinned}
             after = self.cursors.seal(tenant, subject, place)
         return Page(states[:rows], after, pinned)
 
-    def quality(self, tenant: str, upload_id: str) -> tuple[list[dict[str, Any]], int]:
+    def quality(
+        self, tenant: str, upload_id: str, *, snapshot: int | None = None, as_of: datetime | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
         """The quality report per dataset, and the snapshot it was read from. Raises UnknownUploadError."""
         self.state(tenant, upload_id)
-        with self.reader_of(tenant).pin() as lake:
+        with self.reader_of(tenant).pin(snapshot, as_of) as lake:
             result = lake.duck.query(statement("uploads/quality"), {"upload_id": upload_id})
-            reports = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-            return [{**report, "measures": json.loads(report["measures"] or "{}")} for report in reports], lake.snapshot_id
+            pinned = lake.snapshot_id
+        reports = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+        return [{**report, "measures": json.loads(report["measures"] or "{}")} for report in reports], pinned
 
     def held_rows(
         self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None
@@ -311,7 +314,8 @@ class Uploads:
 
     def _put_and_wait(self, tenant: str, upload_id: str, key: str, body: bytes, content_type: str) -> UploadState:
         info = self.inbox.put(key, body, content_type=content_type)
-        self.tell(UploadedObject(self.rules.bucket, key, info.version, info.etag.strip('"'), len(body), info.modified_at))
+        etag = info.etag.strip('"')
+        self.tell(UploadedObject(self.rules.bucket, key, info.version, etag, len(body), info.modified_at))
         state = self.wait(tenant, upload_id)
         return state or UploadState(upload_id, "received", size_bytes=len(body), received_at=info.modified_at)
 

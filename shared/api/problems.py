@@ -1,4 +1,4 @@
-"""Every failure as one problem document (RFC 9457) with a stable code; a surprise is logged in full and told nothing."""
+"""Every failure as one problem document (RFC 9457) with a stable code; a surprise is logged in full and not told."""
 
 from __future__ import annotations
 
@@ -28,6 +28,27 @@ PROBLEMS_PATH = "/v1/problems/"
 
 RETRY_AFTER_SECONDS = 2
 """What a caller is told to wait before the same request may succeed."""
+
+SCHEMA = {
+    "type": "object",
+    "required": ["type", "title", "status", "code", "detail", "request_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference", "description": "Where the code is explained."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string", "description": "Stable; see docs/errors.md."},
+        "detail": {"type": "string", "description": "What happened, for people."},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"where": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+"""A problem document as OpenAPI describes it."""
 
 _KINDS: tuple[tuple[type[AppError], str], ...] = (
     (InputError, "change the request"),

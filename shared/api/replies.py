@@ -65,7 +65,8 @@ def plain(value: Any, numbers: Numbers = "string") -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, Decimal):
-        return str(value) if numbers == "string" else _Exact(value)
+        # Nine digits before the point and four behind fit a float exactly; who needs more takes the text.
+        return str(value) if numbers == "string" else float(value)
     if isinstance(value, datetime):
         moment = value.astimezone(UTC) if value.tzinfo else value
         return moment.isoformat().replace("+00:00", "Z")
@@ -76,20 +77,6 @@ def plain(value: Any, numbers: Numbers = "string") -> Any:
     if isinstance(value, (list, tuple)):
         return [plain(item, numbers) for item in value]
     return str(value)
-
-
-class _Exact(float):
-    """A number that is written with the digits it has, which a float could not keep."""
-
-    def __new__(cls, value: Decimal) -> _Exact:
-        made = super().__new__(cls, value)
-        made.text = format(value, "f")
-        return made
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
 
 
 def json_reply(

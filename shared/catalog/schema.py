@@ -6,7 +6,7 @@ from pathlib import Path
 
 from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in
-from shared.duck import Duck, quoted
+from shared.duck import Duck, literal, quoted
 from shared.sql.load import names, statement
 
 _NEW = "new_lake"
@@ -40,5 +40,7 @@ def create_table(duck: Duck, alias: str, contract: Contract) -> None:
     duck.execute(f"CREATE TABLE {table} ({columns})")
     if contract.partition:
         duck.execute(f"ALTER TABLE {table} SET PARTITIONED BY ({', '.join(contract.partition)})")
+    # Rows of a dataset always go into files: after a change of columns, DuckLake 1.0 loses values of inlined rows.
+    duck.execute(f"CALL {quoted(alias)}.set_option('data_inlining_row_limit', 0, table_name => {literal(contract.name)})")
     if contract.sort:
         duck.execute(f"ALTER TABLE {table} SET SORTED BY ({', '.join(quoted(name) for name in contract.sort)})")

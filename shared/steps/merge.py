@@ -131,17 +131,17 @@ def _compare(duck: Duck, staged: Staged, good: str) -> None:
     key = ", ".join(quoted(column) for column in contract.key)
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     parts = {
-        "fresh": (columns, "NOT _unchanged AND NOT _deleted"),
+        "news": (columns, "NOT _unchanged AND NOT _deleted"),
         "removed": (key, "NOT _unchanged AND _exists"),
         "buried": ("row_key, deleted_at", "NOT _unchanged AND _deleted AND deleted_at IS NOT NULL"),
         "unchanged": (key, "_unchanged"),
     }
-    duck.execute(f"DROP VIEW IF EXISTS {temp('fresh', name)}")
     for word, (wanted, condition) in parts.items():
         duck.execute(
             f"CREATE OR REPLACE TEMP TABLE {quoted(f'{word}_{name}')} AS "
             f"SELECT {wanted} FROM {temp('compared', name)} WHERE {condition}"
         )
+    duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted('fresh_' + name)} AS FROM {temp('news', name)}")
 
 
 def apply_merge(change: Change, plan: Plan, file_once: FileOnce, *, inline_rows: int) -> None:

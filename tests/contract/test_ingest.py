@@ -277,7 +277,7 @@ def the_six_day_files_give_the_same_lake_in_any_order_twice_and_at_once(tmp_path
             for upload in mine:
                 assert adds_up(shop.ingest(upload))
         except BaseException as error:
-            failures.append(error)
+            failures.append((error, error.__cause__))
 
     threads = [threading.Thread(target=work, args=(shop, uploads[i::2])) for i, shop in enumerate(mixed)]
     for thread in threads:

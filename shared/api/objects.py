@@ -1,0 +1,83 @@
+"""Signed URLs of a folder store: what a cloud's bucket does by itself, for a laptop. The signature is the only credential."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from urllib.parse import quote
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, Response
+
+from shared.api.auth import GuardedRoute
+from shared.errors import BodyTooLargeError, EmptyFileError, InputError, UnsupportedMediaTypeError
+from shared.storage.base import ObjectInfo, ObjectStore
+from shared.storage.signing import SignedRequest, verify_signed
+
+
+class WrongSizeError(InputError):
+    """The bytes that came are not as many as the URL was signed for."""
+
+    code = "wrong_size"
+
+
+@dataclass(frozen=True)
+class LocalObjects:
+    """A folder store whose signed URLs this app answers; ``arrived`` is told of every object that was put."""
+
+    store: ObjectStore
+    signing_secret: bytes
+    max_bytes: int
+    arrived: Callable[[ObjectInfo], None]
+
+
+def object_router(objects: LocalObjects) -> APIRouter:
+    """The routes that signed URLs of a folder store lead to; not part of the documented API."""
+    router = APIRouter(prefix="/v1/objects", include_in_schema=False, route_class=GuardedRoute)
+
+    @router.put("/{key:path}")
+    async def put_object(request: Request, key: str) -> Response:
+        allowed = _allowed(objects, request, "PUT", key)
+        media = request.headers.get("content-type", "")
+        if allowed.content_type and media != allowed.content_type:
+            raise UnsupportedMediaTypeError(f"The URL was signed for {allowed.content_type}.")
+        with NamedTemporaryFile(prefix="teal-put-") as file:
+            size, most = 0, objects.max_bytes if allowed.size_bytes is None else allowed.size_bytes
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > most:
+                    raise BodyTooLargeError(f"The body may have {most:,} bytes at most.", max_bytes=most)
+                file.write(chunk)
+            if size == 0:
+                raise EmptyFileError("The file has no bytes.")
+            if allowed.size_bytes is not None and size != allowed.size_bytes:
+                raise WrongSizeError(f"The URL was signed for {allowed.size_bytes:,} bytes; {size:,} came.")
+            file.flush()
+            info = await run_in_threadpool(_stored, objects, key, Path(file.name), media)
+        return Response(None, 200, {"ETag": f'"{info.etag}"'})
+
+    @router.api_route("/{key:path}", methods=["GET", "HEAD"])
+    def get_object(request: Request, key: str) -> Response:
+        allowed = _allowed(objects, request, "GET", key)
+        info = objects.store.head(key)
+        headers = {"Cache-Control": "private, max-age=300"}
+        if allowed.filename:
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(allowed.filename)}"
+        media = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        return FileResponse(objects.store.uri_of(info.key), headers=headers, media_type=media)
+
+    return router
+
+
+def _allowed(objects: LocalObjects, request: Request, method: str, key: str) -> SignedRequest:
+    return verify_signed(objects.signing_secret, method=method, key=key, query=request.query_params)
+
+
+def _stored(objects: LocalObjects, key: str, path: Path, media: str) -> ObjectInfo:
+    info = objects.store.put_file(key, path, content_type=media or "application/octet-stream")
+    objects.arrived(info)
+    return info
