@@ -168,7 +168,6 @@ def writer_of(tenant: str) -> LakeWriter:
         StoredCatalog(lake_store(), tenant),
         open_lake_session,
         attempts=settings().commit_attempts,
-        inline_rows=settings().inline_rows,
         work_directory=settings().temp_directory,
     )
 

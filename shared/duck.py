@@ -140,13 +140,12 @@ class Duck:
         *,
         read_only: bool,
         snapshot: int | None = None,
-        inline_rows: int = 0,
     ) -> None:
         """Attach the lake whose catalog is that local file, at a snapshot if one is named.
 
-        ``data_uri`` ends with a slash; inserts of at most ``inline_rows`` rows go into the catalog, not into a file.
+        ``data_uri`` ends with a slash. Inserted rows go into files unless an option of the lake says otherwise.
         """
-        options = ["READ_ONLY"] if read_only else ["META_BLOCK_SIZE 16384", f"DATA_INLINING_ROW_LIMIT {inline_rows}"]
+        options = ["READ_ONLY"] if read_only else ["META_BLOCK_SIZE 16384", "DATA_INLINING_ROW_LIMIT 0"]
         options += [f"SNAPSHOT_VERSION {literal(snapshot)}"] if snapshot is not None else []
         options += [f"DATA_PATH {literal(data_uri)}", "OVERRIDE_DATA_PATH true"]
         self.execute(f"ATTACH {literal(f'ducklake:{catalog}')} AS {quoted(alias)} ({', '.join(options)})")

@@ -1,4 +1,4 @@
-"""Edits of single rows: each becomes a small file in the inbox and goes the way of all files; nothing is written here."""
+"""Edits of rows: each becomes a small file in the inbox and goes the way of all files; nothing is written here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class TooManyRowsError(LimitError):
 
 @dataclass(frozen=True)
 class Edited:
-    """What became of an edit: ``snapshot`` is None while it is not committed; ``changed`` is False when nothing differed."""
+    """What became of an edit; ``row`` is the row after it, ``errors`` name the rows that were put aside."""
 
     upload: UploadState
     row: RowsFound | None = None

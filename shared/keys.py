@@ -28,6 +28,7 @@ CACHE_SECONDS = 60.0
 _PREFIX = "keys/"
 _TOKEN = re.compile(r"teal_(k[0-9a-f]{15})_([0-9a-f]{64})\Z")
 _KEY_ID = re.compile(r"k[0-9a-f]{15}\Z")
+_TIMES = ("created_at", "expires_at", "revoked_at")
 _NO_DIGEST = "0" * 64
 
 
@@ -48,7 +49,7 @@ class Principal:
 
 @dataclass(frozen=True)
 class ApiKey:
-    """What is stored of a key; ``sha256`` is the hexadecimal hash of its secret (256 random bits, so a plain hash holds)."""
+    """What is stored of a key; ``sha256`` is its secret's hash in hexadecimal (256 random bits: a plain hash holds)."""
 
     key_id: str
     tenant: str
@@ -127,7 +128,7 @@ class Keys:
         return self._change(key_id, lambda key: replace(key, revoked_at=key.revoked_at or now))
 
     def rotate(self, key_id: str, *, grace_seconds: float = 0) -> NewKey:
-        """Make a key like that one, which ends after ``grace_seconds``. Raises UnknownKeyError, InvalidKeyRequestError."""
+        """A key like that one, which ends after ``grace_seconds``. Raises UnknownKeyError, InvalidKeyRequestError."""
         now = self._now()
         former = self._stored(key_id)
         if former is None:
@@ -225,7 +226,7 @@ def _object_key(key_id: str) -> str:
 
 
 def _document(key: ApiKey) -> bytes:
-    document = {**key.__dict__, **{name: _text(getattr(key, name)) for name in ("created_at", "expires_at", "revoked_at")}}
+    document = {**key.__dict__, **{name: _text(getattr(key, name)) for name in _TIMES}}
     return json.dumps(document, indent=1).encode()
 
 
@@ -233,7 +234,7 @@ def _key_from(body: bytes) -> ApiKey:
     told: dict[str, Any] = json.loads(body)
     times = {
         name: datetime.fromisoformat(told[name]) if told.get(name) else None
-        for name in ("created_at", "expires_at", "revoked_at")
+        for name in _TIMES
     }
     return ApiKey(**{**told, **times, "scopes": tuple(told["scopes"])})
 

@@ -51,7 +51,7 @@ class JsonLines(logging.Formatter):
 
 
 def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """Send every logger's records from ``level`` up to ``stream`` (default: standard error) as JSON lines, and only there."""
+    """Send every logger's records from ``level`` up to ``stream`` (default: standard error), as JSON lines."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines())
     root = logging.getLogger()

@@ -1,4 +1,4 @@
-"""Opaque cursors: where a list goes on, signed, so that a page can only be turned by the tenant and list it was made for."""
+"""Opaque cursors: where a list goes on, signed for the one tenant and list they were made for."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class RowsAsked:
-    """A list of rows: all filters hold, ``order`` are columns (``-`` before one: descending), ``columns`` empty means all."""
+    """A list of rows: all filters hold, ``order`` names columns (``-``: descending), no ``columns`` means all."""
 
     filters: tuple[Filter, ...] = ()
     order: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class RowsAsked:
 
 @dataclass(frozen=True)
 class RowsFound:
-    """A page of rows with DuckDB types by column, the snapshot, the next cursor, and the columns that were blotted out."""
+    """A page of rows: DuckDB types by column, the snapshot, the next cursor, the columns that were blotted out."""
 
     types: dict[str, str]
     rows: list[dict[str, Any]]
@@ -120,7 +120,13 @@ class Rows:
         return RowsFound(types, documents_of(result, rows), pinned, after, masked)
 
     def get(
-        self, principal: Principal, dataset: str, key: str, *, snapshot: int | None = None, as_of: datetime | None = None
+        self,
+        principal: Principal,
+        dataset: str,
+        key: str,
+        *,
+        snapshot: int | None = None,
+        as_of: datetime | None = None,
     ) -> RowsFound:
         """One row. Raises UnknownDatasetError, UnknownRowError, InvalidParameterError, SnapshotNotFoundError."""
         with self.reader_of(principal.tenant).pin(snapshot, as_of) as lake:
@@ -205,7 +211,8 @@ class Table:
 
     def by_key(self, key: str) -> tuple[str, dict[str, Any]]:
         """The condition that finds the row with the key of an address."""
-        filters = [Filter(name + "__eq", t) for name, t in zip(self.contract.key, key_parts(key, self.contract), strict=True)]
+        named = zip(self.contract.key, key_parts(key, self.contract), strict=True)
+        filters = [Filter(f"{name}__eq", text) for name, text in named]
         conditions, bound = self.conditions(filters)
         return " AND ".join(conditions), bound
 

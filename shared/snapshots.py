@@ -124,8 +124,9 @@ class Snapshots:
     ) -> Changes:
         """What is different at ``to_id`` from ``from_id``: counts per dataset, or the rows of one, by key.
 
-        A row that was changed and changed back is no difference; personal columns are None unless ``sees_personal``. Raises SnapshotNotFoundError, UnknownDatasetError,
-        InvalidParameterError when ``from_id`` is the newer one, InvalidCursorError.
+        A row that was changed and changed back is no difference; personal columns are None unless ``sees_personal``.
+        Raises SnapshotNotFoundError, UnknownDatasetError, InvalidCursorError, and InvalidParameterError when ``from_id``
+        is the newer one.
         """
         if from_id > to_id:
             raise InvalidParameterError("from: is newer than to")
@@ -148,7 +149,7 @@ class Snapshots:
             found = _changed_rows(older, newer, contract, types, rows=rows + 1, offset=offset)
         after = self.cursors.seal(tenant, subject, {"offset": offset + rows}) if len(found) > rows else None
         hidden = {column.name for column in contract.columns if column.personal and not sees_personal}
-        changed = [RowChange(word, _without(before, hidden), _without(now, hidden)) for word, before, now in found[:rows]]
+        changed = [RowChange(word, _without(was, hidden), _without(now, hidden)) for word, was, now in found[:rows]]
         return Changes({dataset: counts}, changed, types, after)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
 from shared.api import problems
@@ -38,7 +39,7 @@ class MoreRoutes:
 
 @dataclass(frozen=True)
 class ApiRules:
-    """What an installation allows over HTTP; ``max_body_bytes`` bounds files sent as a body (6 MB on Lambda, base64)."""
+    """What an installation allows over HTTP; ``max_body_bytes`` bounds a file sent as a body (Lambda: 6 MB base64)."""
 
     docs_enabled: bool = True
     max_body_bytes: int = 4_500_000
@@ -113,7 +114,8 @@ def routes_of(router: APIRouter) -> list[Route]:
     return [
         (method, route.path)
         for route in router.routes
-        for method in sorted(getattr(route, "methods", ()))
+        if isinstance(route, APIRoute)
+        for method in sorted(route.methods or ())
         if method != "HEAD"
     ]
 

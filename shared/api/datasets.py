@@ -1,4 +1,4 @@
-"""Datasets over HTTP: what there is, what each promises and holds, how fresh and how clean it is; and a new contract."""
+"""Datasets over HTTP: what each promises and holds, how fresh and how clean it is; and a new contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed URLs of a folder store: what a cloud's bucket does by itself, for a laptop. The signature is the only credential."""
+"""Signed URLs of a folder store, for what a cloud's bucket does by itself; the signature is the only credential."""
 
 from __future__ import annotations
 

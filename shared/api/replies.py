@@ -1,4 +1,4 @@
-"""Answers of the plain resources: JSON or CSV bodies with an ETag, the snapshot they come from, and 304 when unchanged."""
+"""Answers of the plain resources: JSON or CSV with an ETag and the snapshot they come from; 304 when unchanged."""
 
 from __future__ import annotations
 

@@ -11,13 +11,16 @@ from starlette.responses import Response
 from shared.api.auth import Asker, GuardedRoute
 from shared.api.replies import AtQuery, ListAsked, Numbers, csv_reply, json_reply, next_link, wants_csv
 from shared.api.uploads import checked, upload_reply
-from shared.edits import MAX_ROWS_PER_EDIT, EditRows, Edited
+from shared.edits import MAX_ROWS_PER_EDIT, Edited, EditRows
 from shared.rows import OPERATORS, Filter, Rows, RowsAsked, RowsFound, etag_of
 
 Key = Annotated[
     str, Path(description="The row's key, percent-encoded; parts of a key of several columns are joined by commas.")
 ]
 Row = Annotated[dict[str, Any], Body(description="Values by column name.")]
+RowOrRows = Annotated[
+    dict[str, Any] | list[dict[str, Any]], Body(description=f"A row, or up to {MAX_ROWS_PER_EDIT:,} of them.")
+]
 IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag you read: refused when the row has changed.")]
 
 
@@ -68,7 +71,7 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
         request: Request,
         asker: Asker,
         dataset: str,
-        body: Annotated[dict[str, Any] | list[dict[str, Any]], Body(description=f"A row, or up to {MAX_ROWS_PER_EDIT:,}.")],
+        body: RowOrRows,
     ) -> Response:
         """By key, in one commit. Rows that break a rule are named in `errors`; the others are in."""
         edited = edits.add(asker, dataset, body if isinstance(body, list) else [body])

@@ -115,7 +115,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
 
     @router.get("/{upload_id}", summary="What became of an upload")
     def get_upload(request: Request, asker: Asker, upload_id: str) -> Response:
-        """waiting (for the PUT), received, loaded, held, skipped or rolled_back; received = accepted + held + duplicate."""
+        """waiting (for a PUT), received, loaded, held, skipped, rolled_back. received = accepted + held + duplicate."""
         return json_reply(request, told_of(uploads.state(asker.tenant, upload_id)))
 
     @router.get("/{upload_id}/quality", summary="An upload's quality report")
@@ -139,7 +139,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     @router.post("/{upload_id}/replay", summary="Bring a held upload in again")
     def replay_upload(request: Request, asker: Asker, upload_id: str, body: Replay | None = None) -> Response:
         """After a contract was changed, or with read options; a corrected file is a new upload with `replaces`."""
-        wanted = body or Replay()  # type: ignore[call-arg]  # every field has a default
+        wanted = body or Replay()
         arguments = {name: value for name, value in wanted.model_dump().items() if value}
         return upload_reply(request, uploads.replay(asker, upload_id, arguments), held_is_an_error=False)
 

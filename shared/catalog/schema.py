@@ -6,10 +6,13 @@ from pathlib import Path
 
 from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in
-from shared.duck import Duck, literal, quoted
+from shared.duck import Duck, quoted
 from shared.sql.load import names, statement
 
 _NEW = "new_lake"
+
+INLINED_ROWS = 200
+"""Commits of at most this many rows of the lake's own tables go into the catalog itself, until they are tidied."""
 
 
 def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
@@ -27,6 +30,8 @@ def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
                 for contract in built_in().values():
                     create_table(duck, _NEW, contract)
                 duck.execute(f"CALL {_NEW}.set_commit_message('teal', 'new lake')")
+            # Rows of datasets always go into files: after a change of columns, DuckLake 1.0 loses values of inlined rows.
+            duck.execute(f"CALL {_NEW}.set_option('data_inlining_row_limit', {INLINED_ROWS}, schema => 'teal')")
         finally:
             duck.execute(f"USE {quoted(database)}.{quoted(schema)}")
     finally:
@@ -40,7 +45,5 @@ def create_table(duck: Duck, alias: str, contract: Contract) -> None:
     duck.execute(f"CREATE TABLE {table} ({columns})")
     if contract.partition:
         duck.execute(f"ALTER TABLE {table} SET PARTITIONED BY ({', '.join(contract.partition)})")
-    # Rows of a dataset always go into files: after a change of columns, DuckLake 1.0 loses values of inlined rows.
-    duck.execute(f"CALL {quoted(alias)}.set_option('data_inlining_row_limit', 0, table_name => {literal(contract.name)})")
     if contract.sort:
         duck.execute(f"ALTER TABLE {table} SET SORTED BY ({', '.join(quoted(name) for name in contract.sort)})")

@@ -74,7 +74,6 @@ class LakeWriter:
     catalog: Catalog
     open_duck: Callable[[], Duck]
     attempts: int = 30
-    inline_rows: int = 200
     work_directory: Path | None = None
 
     @contextmanager
@@ -134,7 +133,7 @@ class LakeWriter:
     def _attempt(
         self, duck: Duck, copy: CatalogCopy, author: str, commit_id: str, change: Callable[[Change], T], attempt: int
     ) -> Committed[T]:
-        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False, inline_rows=self.inline_rows)
+        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False)
         try:
             with duck.transaction():
                 told = Change(duck)

@@ -1,0 +1,110 @@
+"""The clouds' own runtimes around a built package: nothing of this repository is in their reach but that folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.servers import free_port
+from tests.tools import google_python, lambda_emulator, lambda_python
+
+START_SECONDS = 30.0
+INVOCATIONS = "/2015-03-31/functions/function/invocations"
+
+
+@dataclass(frozen=True)
+class LambdaRuntime:
+    """A function in AWS's runtime emulator; ``log`` is the file it writes to."""
+
+    url: str
+    log: Path
+
+    def invoke(self, event: Mapping[str, Any]) -> Any:
+        """The function's answer; an error is answered as ``{"errorType": …, "errorMessage": …}``."""
+        request = urllib.request.Request(self.url + INVOCATIONS, json.dumps(event).encode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read() or "null")
+
+
+@contextmanager
+def lambda_runtime(package: Path, handler: str, settings: Mapping[str, str], work: Path) -> Iterator[LambdaRuntime]:
+    """Start a package as Lambda does: the package is the working folder, the environment holds nothing of ours."""
+    port, log = free_port(), work / "lambda.log"
+    command = [lambda_emulator(), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
+    command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", lambda_python(), "-m", "awslambdaric", handler]
+    environment = {
+        "AWS_LAMBDA_FUNCTION_TIMEOUT": "60",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+        "LAMBDA_TASK_ROOT": str(package),
+    }
+    with _started(command, package, environment | dict(settings), log, work):
+        _until_listening(port)
+        yield LambdaRuntime(f"http://127.0.0.1:{port}", log)
+
+
+@contextmanager
+def google_runtime(
+    package: Path, target: str, signature: str, settings: Mapping[str, str], work: Path
+) -> Iterator[str]:
+    """Start a package as Cloud Functions does; ``signature`` is http, cloudevent or asgi. Yields the address."""
+    port, log = free_port(), work / "google.log"
+    command = [google_python(), "-m", "functions_framework", "--target", target, "--host", "127.0.0.1"]
+    command += ["--port", str(port)]
+    command += ["--asgi"] if signature == "asgi" else ["--signature-type", signature]
+    with _started(command, package, {"PYTHONPATH": str(package), **settings}, log, work):
+        _until_listening(port)
+        yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
+def _started(
+    command: list[Any], package: Path, environment: Mapping[str, str], log: Path, work: Path
+) -> Iterator[subprocess.Popen[bytes]]:
+    # A short folder of its own: DuckDB's temporary files and a home that is not this user's.
+    with tempfile.TemporaryDirectory(dir=work) as home, log.open("wb") as output:
+        base = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "TEAL_TEMP_DIRECTORY": home, "LANG": "C.UTF-8"}
+        process = subprocess.Popen(
+            [str(part) for part in command], cwd=package, env=base | dict(environment), stdout=output, stderr=output,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, 15)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, 9)
+                process.wait()
+
+
+def _until_listening(port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
+            return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"nothing answered within {START_SECONDS} seconds")
+
+
+def recorded(name: str) -> dict[str, Any]:
+    """One of the recorded events."""
+    event: dict[str, Any] = json.loads((Path(__file__).parent / "events" / f"{name}.json").read_text())
+    return event

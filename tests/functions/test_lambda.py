@@ -1,0 +1,148 @@
+"""Each Lambda function takes AWS's real events, in AWS's runtime emulator, from its built package alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_plus
+
+import pytest
+
+from tests.functions.conftest import AWKWARD_NAME, TENANT, Cloud
+from tests.functions.runtimes import LambdaRuntime, lambda_runtime, recorded
+from tests.tools import files_of, package
+
+INGEST = "functions.ingest.handler.handle"
+QUERY = "functions.query.handler.handle"
+TIDY = "functions.tidy.handler.handle"
+LOADED = [("A-1", "12.5000"), ("A-2", "7.2500"), ("A-3", "100.0000")]
+
+
+@pytest.fixture
+def ingest(aws: Cloud, tmp_path: Path) -> Iterator[LambdaRuntime]:
+    with lambda_runtime(package("aws", "ingest"), INGEST, aws.settings, tmp_path) as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def query(aws: Cloud, tmp_path: Path) -> Iterator[LambdaRuntime]:
+    with lambda_runtime(package("aws", "query"), QUERY, aws.settings, tmp_path) as runtime:
+        yield runtime
+
+
+def put_event(cloud: Cloud, name: str = AWKWARD_NAME, body: bytes | None = None) -> dict[str, Any]:
+    """The recorded notification, about a file that is really there."""
+    info = cloud.drop(name, body) if body is not None else cloud.drop(name)
+    event = recorded("s3_put")
+    described = event["Records"][0]["s3"]
+    described["bucket"]["name"] = cloud.inbox_bucket
+    described["object"] |= {
+        "key": quote_plus(f"inbox/{TENANT}/orders/{name}", safe="/"),
+        "versionId": info.version,
+        "eTag": info.etag,
+        "size": info.size_bytes,
+    }
+    return event
+
+
+def sqs_event(*bodies: str) -> dict[str, Any]:
+    """The recorded batch with these messages, called m0, m1, …"""
+    batch = recorded("sqs_s3_put")
+    [message] = batch["Records"]
+    batch["Records"] = [copy.copy(message) | {"messageId": f"m{n}", "body": body} for n, body in enumerate(bodies)]
+    return batch
+
+
+def gateway_event(path: str, token: str = "") -> dict[str, Any]:
+    """The recorded API Gateway request for another path."""
+    event = recorded("api_gateway_v2")
+    event["rawPath"] = event["requestContext"]["http"]["path"] = path
+    event["headers"] |= {"authorization": f"Bearer {token}"} if token else {}
+    return event
+
+
+def test_a_file_is_loaded_from_a_queued_notification(aws: Cloud, ingest: LambdaRuntime) -> None:
+    assert ingest.invoke(sqs_event(json.dumps(put_event(aws)))) == {"batchItemFailures": []}
+    assert aws.orders() == LOADED
+
+
+def test_a_second_delivery_changes_nothing(aws: Cloud, ingest: LambdaRuntime) -> None:
+    event = sqs_event(json.dumps(put_event(aws)))
+    assert ingest.invoke(event) == ingest.invoke(event) == {"batchItemFailures": []}
+    assert (aws.orders(), aws.statuses()) == (LOADED, ["loaded"])
+
+
+def test_a_direct_notification_and_an_eventbridge_event_are_taken_too(aws: Cloud, ingest: LambdaRuntime) -> None:
+    direct = put_event(aws, "one.csv")
+    event = recorded("eventbridge_object_created")
+    info = aws.drop("two.csv", b"order_id,ordered_at,total,currency\nB-1,2026-02-01T00:00:00Z,5,EUR\n")
+    event["detail"]["bucket"]["name"] = aws.inbox_bucket
+    event["detail"]["object"] = {"key": f"inbox/{TENANT}/orders/two.csv", "version-id": info.version, "size": 1}
+    assert ingest.invoke(direct) == {"batchItemFailures": []}
+    assert ingest.invoke(event) == {"batchItemFailures": []}
+    assert aws.orders() == [*LOADED, ("B-1", "5.0000")]
+
+
+def test_only_the_message_that_failed_is_delivered_again(aws: Cloud, ingest: LambdaRuntime) -> None:
+    answer = ingest.invoke(sqs_event("not an event", json.dumps(put_event(aws)), json.dumps(recorded("s3_test_event"))))
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
+    assert aws.orders() == LOADED
+
+
+def test_a_direct_event_that_fails_is_an_error_so_that_it_comes_again(ingest: LambdaRuntime) -> None:
+    assert ingest.invoke({"hello": "world"})["errorType"] == "BatchProcessingError"
+
+
+def test_an_outage_is_an_error_so_that_the_event_comes_again(aws: Cloud, tmp_path: Path) -> None:
+    settings = aws.settings | {"TEAL_S3_ENDPOINT": "http://127.0.0.1:9"}
+    with lambda_runtime(package("aws", "ingest"), INGEST, settings, tmp_path) as runtime:
+        assert runtime.invoke(sqs_event(json.dumps(put_event(aws))))["errorType"] == "BatchProcessingError"
+    assert aws.statuses() == []
+
+
+def test_a_question_is_answered_through_the_gateway(aws: Cloud, ingest: LambdaRuntime, query: LambdaRuntime) -> None:
+    ingest.invoke(sqs_event(json.dumps(put_event(aws))))
+    answer = query.invoke(gateway_event("/v1/datasets/orders/rows", aws.token()))
+    assert answer["statusCode"] == 200, answer
+    rows = json.loads(answer["body"])["rows"]
+    assert [row["order_id"] for row in rows] == ["A-1", "A-2", "A-3"]
+
+
+def test_without_a_key_there_is_no_answer(query: LambdaRuntime) -> None:
+    answer = query.invoke(gateway_event("/v1/datasets/orders/rows"))
+    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "unauthenticated")
+
+
+def test_the_function_says_that_it_lives(query: LambdaRuntime) -> None:
+    assert query.invoke(gateway_event("/v1/health"))["statusCode"] == 200
+
+
+def test_a_cold_start_answers_within_its_budget(aws: Cloud, ingest: LambdaRuntime, tmp_path: Path) -> None:
+    """0.8 s on an idle machine (docs/benchmarks.md); twice that here, where other tests share two processors."""
+    ingest.invoke(sqs_event(json.dumps(put_event(aws))))
+    folder, token = package("aws", "query"), aws.token()
+    seconds = []
+    for _ in range(3):
+        started = time.monotonic()
+        with lambda_runtime(folder, QUERY, aws.settings, tmp_path) as runtime:
+            assert runtime.invoke(gateway_event("/v1/datasets/orders/rows", token))["statusCode"] == 200
+            seconds.append(time.monotonic() - started)
+    assert min(seconds) < 1.6, seconds
+
+
+def test_a_round_of_tidying_keeps_the_rows(aws: Cloud, ingest: LambdaRuntime, tmp_path: Path) -> None:
+    ingest.invoke(sqs_event(json.dumps(put_event(aws))))
+    with lambda_runtime(package("aws", "tidy"), TIDY, aws.settings, tmp_path) as tidy:
+        assert isinstance(tidy.invoke(recorded("schedule")), str)
+    assert aws.orders() == LOADED
+
+
+def test_a_running_function_leaves_its_package_as_it_was(aws: Cloud, ingest: LambdaRuntime) -> None:
+    folder = package("aws", "ingest")
+    before = files_of(folder)
+    ingest.invoke(sqs_event(json.dumps(put_event(aws))))
+    assert files_of(folder) == before
