@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-LIMIT_MB = 180
-"""Unzipped; the platform's limit is 250."""
+LIMITS_MB = {"aws": 180, "gcp": 220}
+"""Unzipped. Lambda itself takes 250; Google's own libraries are 30 MB, and there they are installed by the cloud."""
 NEWEST_GLIBC = (2, 34)
 """Of Amazon Linux 2023, under Lambda's python3.12 and later. Cloud Functions' Ubuntu 22.04 has 2.35."""
 OLDEST_MANYLINUX = 17
@@ -155,8 +155,8 @@ def _clean_environment() -> dict[str, str]:
 def check(target: Target, package: Path) -> None:
     """Raises PackageError when the package is too large, or has libraries the runtime could not load."""
     size = size_mb(package)
-    if size > LIMIT_MB:
-        raise PackageError(f"{size:.0f} MB unzipped, more than {LIMIT_MB}")
+    if size > LIMITS_MB[target.cloud]:
+        raise PackageError(f"{size:.0f} MB unzipped, more than {LIMITS_MB[target.cloud]}")
     for library in libraries(package):
         name = library.relative_to(package)
         if elf_machine(library) != ELF_MACHINES[target.architecture]:

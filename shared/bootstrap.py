@@ -11,22 +11,32 @@ import os
 import secrets
 import threading
 from concurrent.futures import Future
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
+from shared.answers.cache import AnswerCache
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
+from shared.edits import EditRows
 from shared.errors import ObjectNotFoundError, PreconditionFailedError
+from shared.formats.table import ReadOptions
 from shared.ingest import IngestRules, IngestUpload, Outcome
 from shared.keys import Keys
+from shared.paging import Cursors
+from shared.query import AskQuestion, QueryRules
+from shared.rows import Rows
 from shared.sessions import Sessions
 from shared.settings import Settings
+from shared.snapshots import Snapshots
 from shared.steps.recognise import Reading
-from shared.storage.base import ObjectStore
+from shared.storage.base import ObjectInfo, ObjectStore
+from shared.uploads import UploadRules, Uploads
+from shared.values import UploadedObject
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -201,3 +211,107 @@ def _tell(outcome: Outcome) -> None:
     """Readers of this process see a commit at once, whatever their freshness interval."""
     if reader_of.cache_info().currsize:
         reader_of(outcome.tenant).refresh()
+
+
+@cache
+def cursors() -> Cursors:
+    """Signs and opens the cursors of all lists."""
+    return Cursors(signing_secret())
+
+
+@cache
+def uploads() -> Uploads:
+    """Uploads as their senders see them."""
+    chosen = settings()
+    return Uploads(
+        inbox=inbox_store(),
+        lake=lake_store(),
+        reader_of=reader_of,
+        announce=_announce,
+        cursors=cursors(),
+        rules=UploadRules(
+            bucket=inbox_bucket(),
+            write_wait_seconds=chosen.write_wait_seconds,
+            signed_url_seconds=chosen.signed_url_seconds,
+            max_upload_bytes=chosen.max_upload_mb * 2**20,
+            max_page_rows=chosen.max_page_rows,
+        ),
+        read_options=frozenset(field.name for field in fields(ReadOptions)),
+    )
+
+
+def inbox_bucket() -> str:
+    """What events call the inbox: the bucket's name, or "inbox" for a folder."""
+    scheme, _, rest = settings().inbox_uri.partition("://")
+    return rest.partition("/")[0] if scheme in ("s3", "gs") else "inbox"
+
+
+def _announce(upload: UploadedObject) -> None:
+    """A folder has no events, so whoever puts an object into it brings it in; a bucket tells the ingest function itself."""
+    if "://" not in settings().inbox_uri:
+        ingest_upload()(upload)
+
+
+@cache
+def snapshots() -> Snapshots:
+    """What lakes hold, read-only."""
+    return Snapshots(reader_of, cursors(), settings().max_page_rows)
+
+
+@cache
+def ask_question() -> AskQuestion:
+    """The use case behind every question."""
+    chosen = settings()
+    return AskQuestion(
+        reader_of=reader_of,
+        lake=lake_store(),
+        cursors=cursors(),
+        cache=AnswerCache(chosen.answer_cache_mb * 2**20),
+        rules=QueryRules(
+            max_page_rows=chosen.max_page_rows,
+            max_inline_bytes=chosen.max_inline_bytes,
+            signed_url_seconds=chosen.signed_url_seconds,
+            timezone=chosen.timezone,
+            currency=chosen.currency,
+        ),
+    )
+
+
+@cache
+def api() -> FastAPI:
+    """The HTTP API."""
+    from shared.api.app import ApiParts, ApiRules, MoreRoutes, create_app
+    from shared.api.objects import LocalObjects
+    from shared.api.questions import question_router
+
+    rows = Rows(reader_of, cursors(), settings().max_page_rows)
+    return create_app(
+        ApiParts(
+            authenticator=keys(),
+            uploads=uploads(),
+            rows=rows,
+            edits=EditRows(reader_of, rows, uploads()),
+            snapshots=snapshots(),
+            ready=_ready,
+            more=(MoreRoutes(lambda principal: question_router(ask_question(), principal)),),
+            objects=LocalObjects(
+                store=inbox_store(),
+                signing_secret=signing_secret(),
+                max_bytes=settings().max_upload_mb * 2**20,
+                arrived=_arrived,
+            )
+            if "://" not in settings().inbox_uri
+            else None,
+            rules=ApiRules(docs_enabled=settings().docs_enabled),
+        )
+    )
+
+
+def _arrived(info: ObjectInfo) -> None:
+    if info.key.startswith("inbox/"):
+        _announce(UploadedObject(inbox_bucket(), info.key, info.version, info.etag, info.size_bytes, info.modified_at))
+
+
+def _ready() -> None:
+    """Raises UnavailableError while the lake's store does not answer."""
+    next(iter(lake_store().list("keys/")), None)

@@ -10,6 +10,7 @@ import sys
 import threading
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +21,8 @@ from rich.table import Table
 
 from shared import bootstrap
 from shared.errors import AppError
+from shared.keys import SCOPES, Principal
+from shared.uploads import UploadState
 from shared.values import UploadedObject
 
 TENANT = "shop"
@@ -95,7 +98,7 @@ def _laptop_key(folder: Path) -> str:
     path = folder / "laptop.key"
     if path.exists():
         return path.read_text().strip()
-    _, token = bootstrap.keys().create(TENANT, ("read", "write", "sql", "admin"), label="laptop")
+    token = bootstrap.keys().create(TENANT, SCOPES, label="laptop").token
     folder.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_text(token)
@@ -216,7 +219,8 @@ def ask(question: str, parameters: tuple[str, ...], wanted: str, tenant: str) ->
     pairs = [tuple(parameter.removeprefix("--").split("=", 1)) for parameter in parameters]
     if wrong := [pair[0] for pair in pairs if len(pair) != 2]:
         raise click.UsageError(f"Parameters are name=value; not {wrong[0]}")
-    _, token = bootstrap.keys().create(tenant, ("read",), label="teal ask", days=1)
+    expires_at = datetime.now(UTC) + timedelta(minutes=10)
+    token = bootstrap.keys().create(tenant, ("read",), label="teal ask", expires_at=expires_at).token
     client = TestClient(bootstrap.api(), base_url="http://localhost", follow_redirects=False)
     answer = client.get(
         f"/v1/{question}",
@@ -244,7 +248,19 @@ def datasets() -> None:
 @json_option
 def list_datasets(tenant: str, as_json: bool) -> None:
     """All datasets with size and freshness."""
-    _show(bootstrap.lakes().datasets(tenant, None, None)["datasets"], as_json)
+    found, _ = bootstrap.snapshots().datasets(tenant)
+    rows = [
+        {
+            "dataset": one.name,
+            "rows": one.rows,
+            "files": one.files,
+            "bytes": one.bytes,
+            "newest": str(one.newest_at or ""),
+            "updated": str(one.updated_at or ""),
+        }
+        for one in found
+    ]
+    _show(rows, as_json)
 
 
 @datasets.command("show")
@@ -252,7 +268,9 @@ def list_datasets(tenant: str, as_json: bool) -> None:
 @tenant_option
 def show_dataset(name: str, tenant: str) -> None:
     """Contract, schema and freshness of one dataset, as JSON."""
-    click.echo(json.dumps(bootstrap.lakes().dataset(tenant, name, None, None), indent=2, default=str))
+    found, snapshot = bootstrap.snapshots().dataset(tenant, name)
+    told = {"snapshot": snapshot, "rows": found.rows, "schema": found.schema, "contract": found.contract.model_dump()}
+    click.echo(json.dumps(told, indent=2, default=str))
 
 
 @datasets.command("add")
@@ -267,9 +285,7 @@ def add_dataset(file: Path, tenant: str) -> None:
         contract = tomllib.loads(text) if file.suffix == ".toml" else json.loads(text)
     except ValueError as error:
         raise click.UsageError(f"{file.name} is not valid: {error}") from error
-    told = bootstrap.uploads().command(tenant, "register_contract", "teal", contract=contract)
-    out.print(told.get("reason") or told["status"])
-    sys.exit(0 if told["status"] == "loaded" else 1)
+    _obeyed(bootstrap.uploads().command(_operator(tenant), "register_contract", {"contract": contract}))
 
 
 @main.group(invoke_without_command=True)
@@ -280,7 +296,12 @@ def add_dataset(file: Path, tenant: str) -> None:
 def snapshots(context: click.Context, tenant: str, as_json: bool, limit: int) -> None:
     """Snapshots of a lake, newest first."""
     if context.invoked_subcommand is None:
-        _show(bootstrap.lakes().snapshots(tenant, limit=limit, before=None)["snapshots"], as_json)
+        found, _, _ = bootstrap.snapshots().newest(tenant, limit=limit)
+        rows = [
+            {"id": s.id, "time": str(s.committed_at), "author": s.author, "message": s.message, "tables": s.tables}
+            for s in found
+        ]
+        _show(rows, as_json)
 
 
 @snapshots.command()
@@ -291,7 +312,8 @@ def snapshots(context: click.Context, tenant: str, as_json: bool, limit: int) ->
 @json_option
 def changes(start: int, end: int, dataset: str, tenant: str, as_json: bool) -> None:
     """Rows that changed between two snapshots."""
-    _show(bootstrap.lakes().changes(tenant, start, end, dataset, limit=1_000, offset=0)["rows"], as_json)
+    found = bootstrap.snapshots().changes(tenant, start, end, dataset=dataset, limit=1_000, sees_personal=True)
+    _show([{"change": row.change, "before": row.before, "after": row.after} for row in found.rows], as_json)
 
 
 @main.command()
@@ -299,9 +321,16 @@ def changes(start: int, end: int, dataset: str, tenant: str, as_json: bool) -> N
 @tenant_option
 def rollback(snapshot: int, tenant: str) -> None:
     """Make the lake equal to an old snapshot; nothing is erased."""
-    told = bootstrap.uploads().command(tenant, "rollback", "teal", snapshot=snapshot)
-    out.print(told.get("reason") or told["status"])
-    sys.exit(0 if told["status"] == "loaded" else 1)
+    _obeyed(bootstrap.uploads().command(_operator(tenant), "rollback", {"snapshot": snapshot}))
+
+
+def _operator(tenant: str) -> Principal:
+    return Principal(tenant=tenant, key_id="teal", scopes=frozenset(SCOPES))
+
+
+def _obeyed(told: UploadState) -> NoReturn:
+    out.print(told.reason or told.status)
+    sys.exit(0 if told.status == "loaded" else 1)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------
@@ -319,8 +348,8 @@ def keys() -> None:
 @click.option("--days", type=int, help="Expires after so many days.")
 def create_key(tenant: str, scopes: tuple[str, ...], label: str, days: int | None) -> None:
     """A new key; it is shown this once."""
-    _, token = bootstrap.keys().create(tenant, scopes, label=label, days=days)
-    click.echo(token)
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+    click.echo(bootstrap.keys().create(tenant, scopes, label=label, expires_at=expires_at).token)
 
 
 @keys.command("list")
@@ -370,7 +399,7 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and all(isinstance(counts, dict) for counts in value.values()):
         return ", ".join(f"{k} +{v.get('added', 0):,} -{v.get('removed', 0):,}" for k, v in value.items())
     return "" if value is None else str(value)
 

@@ -110,6 +110,11 @@ class Duck:
             described = cursor.description or []
             return Result(tuple(d[0] for d in described), tuple(str(d[1]) for d in described), cursor.fetchall())
 
+    def relation(self, sql: str, parameters: Mapping[str, Any]) -> Any:
+        """The rows of one SELECT as an object with the Arrow C stream interface."""
+        with _errors_translated():
+            return self.connection.execute(sql, parameters)  # type: ignore[arg-type]  # Mapping is fine
+
     def value(self, sql: str, parameters: Parameters = None) -> Any:
         """The first column of the first row, or None."""
         rows = self.execute(sql, parameters)

@@ -185,9 +185,15 @@ class Uploads:
         """What became of an upload. Raises UnknownUploadError."""
         if not UPLOAD_ID.match(upload_id):
             raise UnknownUploadError("There is no such upload.")
-        with self.reader_of(tenant).pin() as lake:
+        reader = self.reader_of(tenant)
+        with reader.pin() as lake:
             found = _ledger_state(lake, upload_id)
         record = self._record(tenant, upload_id)
+        if found is None and record:
+            # Who asks is waiting for it: the newest catalog is worth a request before the freshness interval is over.
+            reader.refresh()
+            with reader.pin() as lake:
+                found = _ledger_state(lake, upload_id)
         if found is not None:
             return replace(found, filename=record.get("filename") or found.filename) if record else found
         if not record:

@@ -67,7 +67,7 @@ def ministack() -> Path:
 def package(cloud: str, function: str) -> Path:
     """A function's package for this machine, built when the code has changed since."""
     folder = BUILD / f"{cloud}-{function}-{ARCHITECTURE}-{VERSION}"
-    stamp = folder.with_suffix(".stamp")
+    stamp = BUILD / f"{folder.name}.stamp"
     with _alone(f"package-{cloud}-{function}"):
         fingerprint = _fingerprint()
         if not stamp.exists() or stamp.read_text() != fingerprint:

@@ -126,12 +126,16 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await request.app.state.admission(request)
-            if self.body_field is not None:
+            if self.body_field is not None and _has_body(request):
                 require_json(request)
                 await body_of(request, MAX_JSON_BYTES)
             return await handle(request)
 
         return guarded
+
+
+def _has_body(request: Request) -> bool:
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def require_json(request: Request) -> None:

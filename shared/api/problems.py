@@ -117,7 +117,9 @@ def invalid_parameter(errors: Any) -> AppError:
 
 def codes() -> dict[str, type[AppError]]:
     """Every error class this process knows, by code."""
-    return dict(sorted((kind.code, kind) for kind in _descendants(AppError) if kind.code != "app_error"))
+    # A code may have two classes, one of them inside a door; the one that everybody raises explains it.
+    found = sorted(_descendants(AppError), key=lambda kind: (kind.code, kind.__module__ == "shared.errors"))
+    return {kind.code: kind for kind in found if kind is not AppError}
 
 
 @router.get(PROBLEMS_PATH + "{code}", summary="What a problem's code means")

@@ -83,7 +83,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
             order = UploadOrder(told.dataset, told.filename, media)
             body = await body_of(request, max_body_bytes)
             state = await run_in_threadpool(uploads.receive, asker, order, body)
-            return upload_reply(request, state)
+            return upload_reply(request, state, settled_status=201)
         require_json(request)
         wanted = checked(NewUpload, await body_of(request, MAX_JSON_BYTES), "body")
         order = UploadOrder(**wanted.model_dump())
@@ -146,8 +146,10 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     return router
 
 
-def upload_reply(request: Request, state: UploadState, *, held_is_an_error: bool = True) -> Response:
-    """200 when it is settled, 202 with the place to look when it is not yet. Raises UploadHeldError."""
+def upload_reply(
+    request: Request, state: UploadState, *, held_is_an_error: bool = True, settled_status: int = 200
+) -> Response:
+    """``settled_status`` when it is settled, 202 with the place to look when it is not yet. Raises UploadHeldError."""
     address = f"/v1/uploads/{state.upload_id}"
     if not state.settled:
         return json_reply(request, told_of(state), status=202, headers={"Location": address, "Retry-After": "1"})
@@ -158,7 +160,8 @@ def upload_reply(request: Request, state: UploadState, *, held_is_an_error: bool
             upload_id=state.upload_id,
             held_url=f"{address}/held",
         )
-    return json_reply(request, told_of(state), snapshot=state.snapshot, headers={"Content-Location": address})
+    headers = {"Location" if settled_status == 201 else "Content-Location": address}
+    return json_reply(request, told_of(state), status=settled_status, snapshot=state.snapshot, headers=headers)
 
 
 def command_reply(request: Request, state: UploadState) -> Response:

@@ -6,12 +6,15 @@ and time travel follow from it.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+from shared.sql.load import statement
 
 QUESTIONS: dict[str, type[Question]] = {}
 """Every question by name; a class enters when it is defined."""
@@ -42,7 +45,8 @@ class Question(BaseModel):
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
-    definition: ClassVar[str] = ""
+    sql_names: ClassVar[tuple[str, ...]] = ()
+    """The SQL files it is made of, shown with its definition."""
     personal: ClassVar[bool] = False
     """The answer shows personal data to those who may see it, so it is kept apart for them."""
 
@@ -51,9 +55,18 @@ class Question(BaseModel):
         if cls.name:
             QUESTIONS[cls.name] = cls
 
+    @abstractmethod
     def statement(self, context: Context) -> Statement:
-        """The query to run. Raises InvalidParameterError."""
-        raise NotImplementedError  # pragma: no cover - every question says its own
+        """The query to run; it says its own ORDER BY. Raises InvalidParameterError."""
+
+    @abstractmethod
+    def tables(self) -> tuple[str, ...]:
+        """The tables it reads, as `schema.table`: what a quote and a receipt count."""
+
+    @classmethod
+    def sql_files(cls) -> dict[str, str]:
+        """The SQL it is made of, by name."""
+        return {name: statement(name) for name in cls.sql_names}
 
     def guards(self, context: Context) -> list[tuple[Statement, Any]]:
         """Statements to run first, each with a function that looks at its rows and may raise an InputError."""

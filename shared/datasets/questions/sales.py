@@ -19,6 +19,7 @@ METRICS = (
     "gross_sales", "discounts", "returns", "adjustments", "net_sales", "tax", "shipping", "total_sales",
     "orders", "customers", "units", "returned_units", "aov",
 )  # fmt: skip
+FACTS = ("sales/facts_of_orders", "sales/facts_of_lines", "sales/metrics")
 
 
 class SalesQuestion(Question):
@@ -68,6 +69,12 @@ class SalesQuestion(Question):
     def reads_lines(self) -> bool:
         """Whether single lines are needed: the rollup knows orders, not products."""
         return self.needs_lines or self.product is not None or self.category is not None
+
+    def tables(self) -> tuple[str, ...]:
+        """See Question."""
+        if self.reads_lines():
+            return ("main.order_items", "main.orders", "main.products", "main.categories")
+        return ("teal.order_totals",)
 
     def facts(self, context: Context, shift: Shift | None = None) -> Statement:
         """The facts inside the range and the filters. Raises InvalidParameterError, InvalidTimezoneError."""
@@ -121,6 +128,7 @@ class SalesSummary(SalesQuestion):
     """
 
     name: ClassVar[str] = "sales/summary"
+    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/summary")
     title: ClassVar[str] = "Sales summary"
 
     def statement(self, context: Context) -> Statement:
@@ -144,6 +152,7 @@ class SalesByPeriod(SalesQuestion):
     """
 
     name: ClassVar[str] = "sales/by-period"
+    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/by_period")
     title: ClassVar[str] = "Sales by period"
 
     grain: Annotated[
@@ -186,6 +195,7 @@ class SalesBy(SalesQuestion):
     """Sales by country, category, product, channel or customer, largest first, with each one's share of net sales."""
 
     name: ClassVar[str] = "sales/by"
+    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/by_dimension")
     title: ClassVar[str] = "Sales by dimension"
     personal: ClassVar[bool] = True
 

@@ -1,0 +1,147 @@
+"""Questions over HTTP: one route per registered question, made from its class; HTTP and nothing else.
+
+Annotations are not postponed in this file: FastAPI has to see the classes that are made while it runs.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field, create_model
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.datasets.question import QUESTIONS, Question
+from shared.datasets.questions import sales  # noqa: F401 - defining a question registers it
+from shared.errors import InvalidParameterError, UnknownQuestionError
+from shared.keys import Principal
+from shared.query import Answer, Asked, AskQuestion
+
+_OWN: dict[str, Any] = {
+    "snapshot": (Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")], None),
+    "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
+    "format": (Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")], None),
+    "numbers": (Annotated[Numbers, Field(description="JSON decimals as exact strings, or as numbers.")], "string"),
+    "limit": (Annotated[int | None, Field(description="Rows of a page.")], None),
+    "cursor": (Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")], None),
+    "dry_run": (Annotated[bool, Field(description="Only say what asking would read and cost.")], False),
+}
+
+
+def question_router(ask: AskQuestion, principal: Callable[..., Any]) -> APIRouter:
+    """GET and HEAD of every question, the list of them, and their definitions."""
+    router = APIRouter(prefix="/v1", tags=["questions"])
+    for name, question in QUESTIONS.items():
+        _add(router, ask, principal, name, question)
+
+    @router.get("/questions", summary="All questions")
+    def list_questions() -> Response:
+        """Names, titles and parameters of every question."""
+        return JSONResponse({"questions": [_described(question) for question in QUESTIONS.values()]})
+
+    @router.get("/definitions", summary="What every number means")
+    def list_definitions() -> Response:
+        """Definition, parameters and SQL of every question."""
+        return JSONResponse({"definitions": [_defined(question) for question in QUESTIONS.values()]})
+
+    @router.get("/definitions/{name:path}", summary="What the numbers of one question mean")
+    def get_definition(name: str) -> Response:
+        """Definition, parameters and SQL of a question."""
+        if name not in QUESTIONS:
+            raise UnknownQuestionError(f"There is no question {name[:60]}.")
+        return JSONResponse(_defined(QUESTIONS[name]))
+
+    return router
+
+
+def _add(
+    router: APIRouter, ask: AskQuestion, principal: Callable[..., Any], name: str, question: type[Question]
+) -> None:
+    # The question's own fields and ours are one flat set of parameters, and a name in neither is refused.
+    parameters = create_model(f"{question.__name__}Parameters", __base__=question, **_OWN)  # type: ignore[call-overload]
+
+    def answer(
+        request: Request,
+        asked: Annotated[parameters, Query()],  # type: ignore[valid-type]  # made just above
+        asker: Annotated[Principal, Depends(principal)],
+    ) -> Response:
+        given = asked.model_dump(by_alias=True, exclude=set(_OWN))  # type: ignore[attr-defined]
+        wanted = Asked(
+            question=question.model_validate(given),
+            tenant=asker.tenant,
+            snapshot=asked.snapshot,  # type: ignore[attr-defined]
+            as_of=_instant(asked.as_of, asked.snapshot),  # type: ignore[attr-defined]
+            format=asked.format or _preferred(request.headers.get("accept", "")),  # type: ignore[attr-defined]
+            numbers=asked.numbers,  # type: ignore[attr-defined]
+            limit=asked.limit,  # type: ignore[attr-defined]
+            cursor=asked.cursor,  # type: ignore[attr-defined]
+            if_none_match=request.headers.get("if-none-match", ""),
+            sees_personal="admin" in asker.scopes,
+        )
+        if asked.dry_run:  # type: ignore[attr-defined]
+            return JSONResponse(ask.quote(wanted))
+        return _response(request, ask(wanted))
+
+    router.add_api_route(
+        f"/{name}",
+        answer,
+        methods=["GET", "HEAD"],
+        summary=question.title,
+        description=question.__doc__,
+        name=name,
+        operation_id=name.replace("/", "_").replace("-", "_"),
+        response_class=Response,
+        responses={200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}}, 303: {}, 304: {}},
+    )
+
+
+def _response(request: Request, answer: Answer) -> Response:
+    receipt = answer.receipt
+    headers = {
+        "ETag": answer.etag,
+        "Teal-Snapshot": str(answer.snapshot),
+        "Cache-Control": "private, max-age=31536000, immutable" if answer.pinned else "private, max-age=0, must-revalidate",
+        "Vary": "Accept",
+        "Server-Timing": ", ".join(f"{phase};dur={ms:.1f}" for phase, ms in answer.timing.items()) or "cache;dur=0",
+        "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "
+        f"cost_usd={receipt.dollars:.9f}",
+    }
+    if answer.cursor is not None:
+        following = request.url.include_query_params(cursor=answer.cursor)
+        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    if answer.location:
+        return RedirectResponse(answer.location, 303, headers)
+    if answer.content is None:
+        return Response(None, 304, headers)
+    return Response(answer.content, 200, headers, answer.media_type)
+
+
+def _preferred(accept: str) -> Format:
+    """The first media type of ours in Accept; JSON when there is none."""
+    for part in accept.split(","):
+        media = part.split(";")[0].strip().lower()
+        for name, ours in MEDIA_TYPES.items():
+            if media == ours.split(";", maxsplit=1)[0]:
+                return name
+    return "json"
+
+
+def _instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
+    if as_of is not None and snapshot is not None:
+        raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
+    return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
+
+
+def _described(question: type[Question]) -> dict[str, Any]:
+    fields = question.model_json_schema(by_alias=True).get("properties", {})
+    return {
+        "name": question.name,
+        "title": question.title,
+        "url": f"/v1/{question.name}",
+        "parameters": {name: told.get("description", "") for name, told in fields.items()},
+    }
+
+
+def _defined(question: type[Question]) -> dict[str, Any]:
+    return {**_described(question), "definition": (question.__doc__ or "").strip(), "sql": question.sql_files()}

@@ -1,0 +1,255 @@
+"""Ask a question of a snapshot: the same snapshot and parameters always give the same bytes.
+
+Nothing starts an engine that an ETag can answer, and nothing in a body depends on when it was asked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from shared.answers.cache import AnswerCache, Body
+from shared.answers.encode import (
+    EXTENSIONS,
+    MEDIA_TYPES,
+    Format,
+    Numbers,
+    arrow_body,
+    csv_body,
+    json_body,
+    parquet_body,
+)
+from shared.catalog.reader import LakeReader, PinnedLake
+from shared.catalog.stored import lake_prefix
+from shared.datasets.question import Context, Question, Statement
+from shared.duck import Result
+from shared.paging import Cursors, page_size, subject_of
+from shared.sql.load import statement
+from shared.storage.base import ObjectStore
+
+CODE_VERSION = "1"
+"""Part of every ETag: raised when the same question may give other bytes than before."""
+
+DOLLARS_PER_GB_SECOND = 0.0000133334
+DOLLARS_PER_1000_GETS = 0.0004
+MEMORY_GB = 1.769
+"""AWS Lambda arm64 and S3 Standard GET, us-east-1 list prices of November 2026; at 1,769 MB a function has one core."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with what is asked about its answer; ``numbers`` is how JSON writes decimals."""
+
+    question: Question
+    tenant: str
+    snapshot: int | None = None
+    as_of: datetime | None = None
+    format: Format = "json"
+    numbers: Numbers = "string"
+    limit: int | None = None
+    cursor: str | None = None
+    if_none_match: str = ""
+    sees_personal: bool = False
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What an answer cost: bytes of the data files it could touch, their number, milliseconds, and US dollars by list price."""
+
+    bytes_read: int = 0
+    requests: int = 0
+    milliseconds: float = 0.0
+
+    @property
+    def dollars(self) -> float:
+        """Estimated cost of one function's time and the store's requests."""
+        compute = self.milliseconds / 1000 * MEMORY_GB * DOLLARS_PER_GB_SECOND
+        return compute + self.requests / 1000 * DOLLARS_PER_1000_GETS
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer: ``content`` is None for 304, ``location`` is set when the body is kept at a signed URL instead."""
+
+    etag: str
+    snapshot: int
+    media_type: str
+    pinned: bool
+    receipt: Receipt
+    content: bytes | None = None
+    cursor: str | None = None
+    location: str = ""
+    timing: Mapping[str, float] = field(default_factory=dict)
+    """Milliseconds by phase: lake, engine, encode."""
+
+
+@dataclass(frozen=True)
+class QueryRules:
+    """What an installation allows; see the settings of the same names."""
+
+    max_page_rows: int = 10_000
+    max_inline_bytes: int = 5_500_000
+    signed_url_seconds: int = 900
+    timezone: str = "UTC"
+    currency: str = ""
+
+
+@dataclass(frozen=True)
+class AskQuestion:
+    """Answers questions about all tenants' lakes; every one names its tenant."""
+
+    reader_of: Callable[[str], LakeReader]
+    lake: ObjectStore
+    cursors: Cursors
+    cache: AnswerCache
+    rules: QueryRules
+
+    def __call__(self, asked: Asked) -> Answer:
+        """The answer, from the cache, from the ETag alone, or from the lake.
+
+        Raises InvalidParameterError, MixedCurrenciesError, SnapshotNotFoundError, InvalidCursorError, PageTooLargeError.
+        """
+        started = time.perf_counter()
+        subject = subject_of(asked.question.name, asked.question.model_dump(mode="json"))
+        position = self.cursors.open(asked.tenant, subject, asked.cursor) if asked.cursor else {}
+        snapshot, as_of = position.get("snapshot", asked.snapshot), None if position else asked.as_of
+        limit = page_size(asked.limit, self.rules.max_page_rows) if asked.limit else self.rules.max_page_rows
+        reader = self.reader_of(asked.tenant)
+        if snapshot is None and as_of is None:
+            known = self._known(asked, reader.current_snapshot(), limit, position)
+            if known is not None:
+                return known
+        elif snapshot is not None and (known := self._known(asked, snapshot, limit, position)) is not None:
+            return known
+        with reader.pin(snapshot, as_of) as lake:
+            opened = time.perf_counter()
+            etag = self._etag(asked, lake.snapshot_id, limit, position)
+            body, phases = self._made(asked, lake, subject, limit, int(position.get("offset", 0)))
+        self.cache.put(etag, body)
+        finished = time.perf_counter()
+        timing = {"lake": (opened - started) * 1000, **phases}
+        receipt = Receipt(body.bytes_read, body.requests, (finished - started) * 1000)
+        answer = Answer(
+            etag=etag,
+            snapshot=lake.snapshot_id,
+            media_type=MEDIA_TYPES[asked.format],
+            pinned=asked.snapshot is not None,
+            receipt=receipt,
+            cursor=body.cursor,
+            timing=timing,
+        )
+        return self._delivered(asked, answer, body)
+
+    def quote(self, asked: Asked) -> dict[str, Any]:
+        """What asking would touch: files and bytes from the catalog's statistics; nothing is run."""
+        with self.reader_of(asked.tenant).pin(asked.snapshot, asked.as_of) as lake:
+            files, size = self._touched(asked, lake)
+            return {
+                "question": asked.question.name,
+                "snapshot": lake.snapshot_id,
+                "files": files,
+                "bytes": size,
+                "cost_usd": f"{Receipt(size, files, 50).dollars:.9f}",
+            }
+
+    def _known(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> Answer | None:
+        """The answer without an engine, if the caller has it already or this process still does."""
+        etag = self._etag(asked, snapshot, limit, position)
+        media = MEDIA_TYPES[asked.format]
+        pinned = asked.snapshot is not None
+        if _matches(asked.if_none_match, etag):
+            return Answer(etag, snapshot, media, pinned, Receipt())
+        body = self.cache.get(etag)
+        if body is None:
+            return None
+        return self._delivered(asked, Answer(etag, snapshot, media, pinned, Receipt(), cursor=body.cursor), body)
+
+    def _delivered(self, asked: Asked, answer: Answer, body: Body) -> Answer:
+        if _matches(asked.if_none_match, answer.etag):
+            return answer
+        if len(body.content) <= self.rules.max_inline_bytes:
+            return replace(answer, content=body.content)
+        name = answer.etag.strip('"')
+        key = f"{lake_prefix(asked.tenant)}answers/{name}.{EXTENSIONS[asked.format]}"
+        self.lake.put(key, body.content, content_type=answer.media_type)
+        filename = asked.question.name.replace("/", "-") + "." + EXTENSIONS[asked.format]
+        signed = self.lake.sign_get(key, seconds=self.rules.signed_url_seconds, filename=filename)
+        return replace(answer, location=signed.url)
+
+    def _made(
+        self, asked: Asked, lake: PinnedLake, subject: str, limit: int, offset: int
+    ) -> tuple[Body, dict[str, float]]:
+        context = Context(
+            committed_at=lake.committed_at,
+            timezone=self.rules.timezone,
+            currency=self.rules.currency,
+            sees_personal=asked.sees_personal,
+        )
+        started = time.perf_counter()
+        for guard, look in asked.question.guards(context):
+            look(lake.duck.execute(guard.sql, guard.values))
+        wanted = asked.question.statement(context)
+        page = Statement(f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}", wanted.values)
+        result = lake.duck.query(page.sql, page.values)
+        cursor = None
+        if len(result.rows) > limit:
+            result = Result(result.columns, result.types, result.rows[:limit])
+            cursor = self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset + limit})
+        asked_rows = Statement(f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit} OFFSET {offset}", wanted.values)
+        ran = time.perf_counter()
+        content = self._encoded(asked, lake, result, asked_rows, cursor)
+        files, size = self._touched(asked, lake)
+        phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
+        return Body(content, cursor, size, files), phases
+
+    def _encoded(
+        self, asked: Asked, lake: PinnedLake, result: Result, rows: Statement, cursor: str | None
+    ) -> bytes:
+        if asked.format == "csv":
+            return csv_body(result)
+        if asked.format == "parquet":
+            return parquet_body(lake.duck, rows.sql, rows.values)
+        if asked.format == "arrow":
+            return arrow_body(lake.duck, rows.sql, rows.values)
+        told = {
+            "question": asked.question.name,
+            "snapshot": lake.snapshot_id,
+            "committed_at": lake.committed_at.isoformat().replace("+00:00", "Z"),
+            "parameters": asked.question.model_dump(mode="json", by_alias=True, exclude_none=True),
+            "definition": f"/v1/definitions/{asked.question.name}",
+            "next": cursor,
+        }
+        return json_body(told, result, asked.numbers)
+
+    def _touched(self, asked: Asked, lake: PinnedLake) -> tuple[int, int]:
+        """Data files and bytes of the tables a question reads: an upper bound, from the catalog alone."""
+        rows = lake.duck.execute(statement("lake/files_of_tables"), {"alias": lake.alias, "tables": list(asked.question.tables())})
+        return int(rows[0][0]), int(rows[0][1])
+
+    def _etag(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> str:
+        shape = [
+            CODE_VERSION,
+            asked.tenant,
+            snapshot,
+            asked.question.name,
+            asked.question.model_dump(mode="json", exclude_none=True),
+            asked.format,
+            asked.numbers if asked.format == "json" else "",
+            limit,
+            position.get("offset", 0),
+            asked.sees_personal and asked.question.personal,
+            self.rules.timezone,
+            self.rules.currency,
+        ]
+        return '"' + hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32] + '"'
+
+
+def _matches(given: str, etag: str) -> bool:
+    """Whether a list of ETags, as ``If-None-Match`` has it, names this one (weakly compared, RFC 9110)."""
+    return any(one.strip().removeprefix("W/") in (etag, "*") for one in given.split(",")) if given else False
+
