@@ -58,24 +58,21 @@ def build(target: Target, into: Path) -> None:
     """Fill an empty or absent folder. Raises PackageError, CalledProcessError."""
     shutil.rmtree(into, ignore_errors=True)
     into.mkdir(parents=True)
-    with tempfile.TemporaryDirectory() as folder:
-        lock = Path(folder) / "requirements.txt"
-        lock.write_text(locked_requirements(target))
-        if target.with_wheels:
-            install_wheels(lock, target, into)
-        else:
-            shutil.copy(lock, into / "requirements.txt")
+    if target.with_wheels:
+        install_wheels(target, into)
+    else:
+        (into / "requirements.txt").write_text(locked_requirements(target.cloud))
     copy_code(target, into)
     if target.with_wheels:
-        compile_to_bytecode(target, into)
+        compile_to_bytecode(target.python, into)
         check(target, into)
 
 
-def locked_requirements(target: Target) -> str:
+def locked_requirements(cloud: str) -> str:
     """The lock of everything this package carries: the core's and the cloud's, less what the runtime brings."""
-    absent = IN_LAMBDA_RUNTIME if target.cloud == "aws" else frozenset()
+    absent = IN_LAMBDA_RUNTIME if cloud == "aws" else frozenset()
     requirements: dict[str, str] = {}
-    for lock in ("requirements.txt", f"requirements-{target.cloud}.txt"):
+    for lock in ("requirements.txt", f"requirements-{cloud}.txt"):
         for requirement in re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text()):
             name = re.match(r"[a-z0-9._-]+(?===)", requirement)
             if name and name[0] not in absent:
@@ -83,16 +80,19 @@ def locked_requirements(target: Target) -> str:
     return "\n".join(requirements[name] for name in sorted(requirements)) + "\n"
 
 
-def install_wheels(lock: Path, target: Target, into: Path) -> None:
+def install_wheels(target: Target, into: Path) -> None:
     """Install wheels of the target's processor and Python, whatever this machine is; then drop what nothing reads."""
     machine = PLATFORMS[target.architecture]
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(NEWEST_GLIBC[1], OLDEST_MANYLINUX - 1, -1)]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--implementation", "cp"]
-    command += ["--python-version", target.python, "--target", str(into), "--requirement", str(lock)]
+    command += ["--python-version", target.python, "--target", str(into)]
     for platform in (*platforms, f"manylinux2014_{machine}"):
         command += ["--platform", platform]
-    subprocess.run(command, check=True)
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as lock:
+        lock.write(locked_requirements(target.cloud))
+        lock.flush()
+        subprocess.run([*command, "--requirement", lock.name], check=True)
     for pattern in UNUSED:
         for path in sorted(into.rglob(pattern)):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -118,17 +118,18 @@ def copy_code(target: Target, into: Path) -> None:
     shutil.copy(entry_point, home)
 
 
-def compile_to_bytecode(target: Target, into: Path) -> None:
-    """Byte-compile with the runtime's own version of Python: its folder is read-only, so it would compile at every start.
+def compile_to_bytecode(version: str, package: Path, *parts: str) -> None:
+    """Byte-compile a package, or some folders of it, with the runtime's own version of Python: its folder is read-only, so it would compile at every start.
 
     Unchecked hashes, because nothing changes there and file times do not survive a zip.
     """
-    python = interpreter(target.python)
+    python = interpreter(version)
     if python is None:
-        print(f"no python{target.python} on this machine: not byte-compiled, each cold start takes 0.4 s longer")
+        print(f"no python{version} on this machine: not byte-compiled, each cold start takes 0.4 s longer")
         return
     command = [python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
-    subprocess.run([*command, "-s", str(into), "-p", "/var/task", str(into)], check=True, env=_clean_environment())
+    folders = [str(package / part) for part in parts] or [str(package)]
+    subprocess.run([*command, "-s", str(package), "-p", "/var/task", *folders], check=True, env=_clean_environment())
 
 
 @functools.cache

@@ -35,6 +35,7 @@ from shared.settings import Settings
 from shared.snapshots import Snapshots
 from shared.steps.recognise import Reading
 from shared.storage.base import ObjectInfo, ObjectStore
+from shared.tidy import Tidy, TidyRules
 from shared.uploads import UploadRules, Uploads
 from shared.values import UploadedObject
 
@@ -305,6 +306,18 @@ def api() -> FastAPI:
             rules=ApiRules(docs_enabled=settings().docs_enabled),
         )
     )
+
+
+@cache
+def tidy() -> Tidy:
+    """The use case behind the schedule."""
+    chosen = settings()
+    rules = TidyRules(
+        keep_snapshots_days=chosen.keep_snapshots_days,
+        orphan_grace_hours=chosen.orphan_grace_hours,
+        keep_held_days=chosen.keep_held_days,
+    )
+    return Tidy(lake_store(), writer_of, reader_of, rules)
 
 
 def _arrived(info: ObjectInfo) -> None:

@@ -214,19 +214,23 @@ def upload(files: tuple[Path, ...], dataset: str, tenant: str, as_json: bool) ->
 @tenant_option
 def ask(question: str, parameters: tuple[str, ...], wanted: str, tenant: str) -> None:
     """Ask a question, e.g. teal ask sales/by-period grain=month from=2011-01-01."""
-    from starlette.testclient import TestClient
+    import asyncio
+
+    import httpx
 
     pairs = [tuple(parameter.removeprefix("--").split("=", 1)) for parameter in parameters]
     if wrong := [pair[0] for pair in pairs if len(pair) != 2]:
         raise click.UsageError(f"Parameters are name=value; not {wrong[0]}")
     expires_at = datetime.now(UTC) + timedelta(minutes=10)
     token = bootstrap.keys().create(tenant, ("read",), label="teal ask", expires_at=expires_at).token
-    client = TestClient(bootstrap.api(), base_url="http://localhost", follow_redirects=False)
-    answer = client.get(
-        f"/v1/{question}",
-        params=[*pairs, ("format", wanted)],  # type: ignore[list-item]  # pairs were checked above
-        headers={"Authorization": f"Bearer {token}"},
-    )
+
+    async def get() -> httpx.Response:
+        transport = httpx.ASGITransport(bootstrap.api())
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            params = httpx.QueryParams([*pairs, ("format", wanted)])
+            return await client.get(f"/v1/{question}", params=params, headers={"Authorization": f"Bearer {token}"})
+
+    answer = asyncio.run(get())
     bootstrap.keys().revoke(token.split("_")[1])
     if answer.status_code >= 400:
         problem = answer.json()
@@ -331,6 +335,31 @@ def _operator(tenant: str) -> Principal:
 def _obeyed(told: UploadState) -> NoReturn:
     out.print(told.reason or told.status)
     sys.exit(0 if told.status == "loaded" else 1)
+
+
+@main.command()
+@click.option("--restore-catalog", is_flag=True, help="Put back a lost catalog from its kept versions.")
+@tenant_option
+@json_option
+def doctor(restore_catalog: bool, tenant: str, as_json: bool) -> None:
+    """Examine the store, the extensions, the catalogs and every data file."""
+    from shared import doctor as practice
+
+    if restore_catalog:
+        told = practice.restore_catalog(bootstrap.lake_store(), tenant, bootstrap.writer_of(tenant), bootstrap.tidy())
+        out.print(f"Restored: {told}.")
+    found = practice.Doctor(bootstrap.lake_store(), bootstrap.tidy()).examine()
+    _show([{"check": f.check, "ok": "yes" if f.ok else "NO", "detail": f.detail} for f in found], as_json)
+    sys.exit(0 if all(f.ok for f in found) else 1)
+
+
+@main.command()
+@json_option
+def tidy(as_json: bool) -> None:
+    """Merge small files, expire old snapshots, delete what nothing needs, verify."""
+    reports = bootstrap.tidy()()
+    _show([{**vars(report), "problems": "; ".join(report.problems)} for report in reports], as_json)
+    sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
 # --- keys ------------------------------------------------------------------------------------------------------------

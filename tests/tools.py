@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.build_package import Target, build, interpreter
+from scripts.build_package import Target, compile_to_bytecode, copy_code, install_wheels, interpreter
 
 REPOSITORY = Path(__file__).parent.parent
 BUILD = REPOSITORY / ".build"
@@ -61,20 +62,29 @@ def google_python() -> Path:
 
 def ministack() -> Path:
     """The ``ministack`` program, able to deploy SAM templates and to run our functions."""
-    return _environment("ministack", MINISTACK) / "bin" / "ministack"
+    return _environment("ministack-sam", MINISTACK) / "bin" / "ministack"
 
 
 def package(cloud: str, function: str) -> Path:
-    """A function's package for this machine, built when the code has changed since."""
+    """A function's package for this machine, built as the build script does; rebuilt when the code has changed since."""
+    target = Target(cloud, function, ARCHITECTURE, VERSION, with_wheels=True)
     folder = BUILD / f"{cloud}-{function}-{ARCHITECTURE}-{VERSION}"
-    stamp = BUILD / f"{folder.name}.stamp"
-    with _alone(f"package-{cloud}-{function}"):
-        fingerprint = _fingerprint()
-        if not stamp.exists() or stamp.read_text() != fingerprint:
+    wheels = BUILD / f"{cloud}-wheels-{ARCHITECTURE}-{VERSION}"
+    with _alone(f"packages-{cloud}"):
+        if _is_stale(wheels, "scripts/build_package.py", "requirements*.txt"):
+            _say(f"installing {wheels}")
+            shutil.rmtree(wheels, ignore_errors=True)
+            wheels.mkdir()
+            install_wheels(target, wheels)
+            compile_to_bytecode(VERSION, wheels)
+            _mark_fresh(wheels, "scripts/build_package.py", "requirements*.txt")
+        if _is_stale(folder, "scripts/build_package.py", "requirements*.txt", "shared/**/*", "functions/**/*"):
             _say(f"building {folder}")
-            stamp.unlink(missing_ok=True)
-            build(Target(cloud, function, ARCHITECTURE, VERSION, with_wheels=True), folder)
-            stamp.write_text(fingerprint)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(wheels, folder, copy_function=os.link)
+            copy_code(target, folder)
+            compile_to_bytecode(VERSION, folder, *(["shared", "functions"] if cloud == "aws" else ["shared"]))
+            _mark_fresh(folder, "scripts/build_package.py", "requirements*.txt", "shared/**/*", "functions/**/*")
     return folder
 
 
@@ -100,14 +110,20 @@ def _environment(name: str, requirements: tuple[str, ...]) -> Path:
     return folder
 
 
-def _fingerprint() -> str:
+def _is_stale(folder: Path, *sources: str) -> bool:
+    stamp = BUILD / f"{folder.name}.stamp"
+    return not stamp.exists() or stamp.read_text() != _fingerprint(sources)
+
+
+def _mark_fresh(folder: Path, *sources: str) -> None:
+    (BUILD / f"{folder.name}.stamp").write_text(_fingerprint(sources))
+
+
+def _fingerprint(sources: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
-    for folder in ("shared", "functions", "scripts"):
-        for path in sorted((REPOSITORY / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(str(path).encode() + path.read_bytes())
-    for lock in sorted(REPOSITORY.glob("requirements*.txt")):
-        digest.update(lock.read_bytes())
+    for path in sorted(path for source in sources for path in REPOSITORY.glob(source)):
+        if path.is_file() and path.suffix != ".pyc":
+            digest.update(str(path).encode() + path.read_bytes())
     return digest.hexdigest()
 
 

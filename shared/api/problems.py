@@ -118,7 +118,7 @@ def invalid_parameter(errors: Any) -> AppError:
 def codes() -> dict[str, type[AppError]]:
     """Every error class this process knows, by code."""
     # A code may have two classes, one of them inside a door; the one that everybody raises explains it.
-    found = sorted(_descendants(AppError), key=lambda kind: (kind.code, kind.__module__ == "shared.errors"))
+    found = sorted(descendants(AppError), key=lambda kind: (kind.code, kind.__module__ == "shared.errors"))
     return {kind.code: kind for kind in found if kind is not AppError}
 
 
@@ -170,7 +170,8 @@ def _error_from_status(error: HTTPException) -> AppError:
     return MalformedJsonError("The body could not be read.")
 
 
-def _descendants(kind: type[AppError]) -> Iterator[type[AppError]]:
+def descendants(kind: type[AppError]) -> Iterator[type[AppError]]:
+    """An error class and every subclass of it that was imported."""
     yield kind
     for child in kind.__subclasses__():
-        yield from _descendants(child)
+        yield from descendants(child)

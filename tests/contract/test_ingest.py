@@ -37,7 +37,7 @@ def command(shop: Shop, number: int, **told) -> object:
 # --- exactly once ----------------------------------------------------------------------------------------------------
 
 
-def the_same_event_twice_is_loaded_once(shop):
+def test_the_same_event_twice_is_loaded_once(shop):
     upload = shop.put("orders", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n")
     first, second = shop.ingest(upload), shop.ingest(upload)
     assert (first.status, second.status, second.upload_id) == ("loaded", "skipped", first.upload_id)
@@ -45,7 +45,7 @@ def the_same_event_twice_is_loaded_once(shop):
     assert shop.rows("SELECT count(*) FROM teal.uploads") == [(1,)]
 
 
-def the_same_bytes_under_another_name_are_skipped_and_it_is_said(shop):
+def test_the_same_bytes_under_another_name_are_skipped_and_it_is_said(shop):
     first = shop.upload("orders", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n")
     second = shop.upload("orders", "b.csv", ORDERS + "1,2024-01-01,c1,10,\n")
     assert (second.status, second.reason_code) == ("skipped", "same_content")
@@ -54,20 +54,20 @@ def the_same_bytes_under_another_name_are_skipped_and_it_is_said(shop):
     assert adds_up(second)
 
 
-def the_same_bytes_for_another_dataset_are_another_upload(shop):
+def test_the_same_bytes_for_another_dataset_are_another_upload(shop):
     body = "id,name\n1,a\n"
     assert shop.upload("things", "a.csv", body).status == "loaded"
     assert shop.upload("others", "a.csv", body).status == "loaded"
 
 
-def a_new_version_under_the_same_key_is_loaded(shop):
+def test_a_new_version_under_the_same_key_is_loaded(shop):
     shop.upload("orders", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n")
     second = shop.upload("orders", "a.csv", ORDERS + "1,2024-01-01,c1,12,\n")
     assert second.status == "loaded"
     assert shop.rows("SELECT total FROM orders") == [(Decimal("12"),)]
 
 
-def two_deliveries_at_the_same_time_are_one_upload(tmp_path):
+def test_two_deliveries_at_the_same_time_are_one_upload(tmp_path):
     shops = [shop_in(tmp_path) for _ in range(3)]
     upload = shops[0].put("orders", "a.csv", ORDERS + "".join(f"{i},2024-01-01,c,1,\n" for i in range(500)))
     outcomes = []
@@ -94,7 +94,7 @@ class LosesItsAnswer(FolderStore):
         return info
 
 
-def a_put_whose_answer_is_lost_is_not_repeated(tmp_path):
+def test_a_put_whose_answer_is_lost_is_not_repeated(tmp_path):
     from tests.shop import shop_on
 
     store = LosesItsAnswer(tmp_path)
@@ -111,7 +111,7 @@ def a_put_whose_answer_is_lost_is_not_repeated(tmp_path):
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def an_older_version_never_replaces_a_newer_one(shop, order):
+def test_an_older_version_never_replaces_a_newer_one(shop, order):
     versions = ["2024-01-01,c1,10,2024-02-01", "2024-01-01,c2,20,2024-02-02", "2024-01-01,c3,30,2024-02-03"]
     for number in order:
         assert adds_up(shop.upload("orders", f"{number}.csv", ORDERS + f"1,{versions[number]}\n"))
@@ -120,7 +120,7 @@ def an_older_version_never_replaces_a_newer_one(shop, order):
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def a_deletion_counts_by_its_time_in_any_order(shop, order):
+def test_a_deletion_counts_by_its_time_in_any_order(shop, order):
     header = "order_id,ordered_at,total,updated_at,_deleted\n"
     versions = ["1,2024-01-01,10,2024-02-01,", "1,,,2024-02-03,true", "1,2024-01-01,20,2024-02-02,false"]
     for number in order:
@@ -129,19 +129,19 @@ def a_deletion_counts_by_its_time_in_any_order(shop, order):
     assert shop.rows("SELECT count(*) FROM teal.order_totals") == [(0,)]
 
 
-def a_row_that_changes_nothing_counts_as_duplicate(shop):
+def test_a_row_that_changes_nothing_counts_as_duplicate(shop):
     shop.upload("orders", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n2,2024-01-01,c1,10,\n")
     outcome = shop.upload("orders", "b.csv", ORDERS + "1,2024-01-01,c1,10,\n2,2024-01-01,c1,11,\n")
     assert (outcome.counts.accepted, outcome.counts.duplicate) == (1, 1)
 
 
-def columns_the_file_does_not_have_keep_what_the_lake_holds(shop):
+def test_columns_the_file_does_not_have_keep_what_the_lake_holds(shop):
     shop.upload("orders", "a.csv", "order_id,ordered_at,country,total\n1,2024-01-01,DE,10\n")
     shop.upload("orders", "b.csv", "order_id,ordered_at,total\n1,2024-01-01,12\n")
     assert shop.rows("SELECT country, total FROM orders") == [("DE", Decimal("12"))]
 
 
-def inside_a_file_copies_are_duplicates_and_contradictions_are_held(shop):
+def test_inside_a_file_copies_are_duplicates_and_contradictions_are_held(shop):
     body = ORDERS + "1,2024-01-01,a,1,\n1,2024-01-01,a,1,\n2,2024-01-01,a,1,\n2,2024-01-01,a,2,\n3,2024-01-01,a,1,\n"
     outcome = shop.upload("orders", "a.csv", body)
     counts = outcome.counts
@@ -152,7 +152,7 @@ def inside_a_file_copies_are_duplicates_and_contradictions_are_held(shop):
 # --- judged ----------------------------------------------------------------------------------------------------------
 
 
-def held_rows_keep_place_column_rule_and_text(shop, tmp_path):
+def test_held_rows_keep_place_column_rule_and_text(shop, tmp_path):
     body = "Order ID,Order Date,Amount\n1,2024-01-01,10\n2,yesterday,20\n3,2024-01-03,30\n4,2024-01-04,much\n"
     outcome = shop.upload("orders", "a.csv", body)
     assert (outcome.status, outcome.counts.held) == ("loaded", 2)
@@ -164,7 +164,7 @@ def held_rows_keep_place_column_rule_and_text(shop, tmp_path):
     assert json.loads(held[0][4]) == {"Order ID": "2", "Order Date": "yesterday", "Amount": "20"}
 
 
-def a_quantity_that_is_not_whole_is_held_not_rounded(shop):
+def test_a_quantity_that_is_not_whole_is_held_not_rounded(shop):
     shop.upload("orders", "o.csv", ORDERS + "1,2024-01-01,a,,\n")
     body = "order_id,product_id,quantity,unit_price\n1,p,2,3.50\n1,q,1.5,4\n1,r,2.0,1\n"
     outcome = shop.upload("order_items", "a.csv", body)
@@ -172,7 +172,7 @@ def a_quantity_that_is_not_whole_is_held_not_rounded(shop):
     assert shop.rows("SELECT sum(amount) FROM teal.order_totals") == [(Decimal("9.00"),)]
 
 
-def too_many_held_rows_hold_the_whole_upload(shop):
+def test_too_many_held_rows_hold_the_whole_upload(shop):
     outcome = shop.upload("orders", "a.csv", "order_id,ordered_at\n1,x\n2,y\n3,2024-01-01\n")
     assert (outcome.status, outcome.reason_code, outcome.counts.held) == ("held", "too_many_held", 3)
     assert shop.rows("SELECT count(*) FROM orders") == [(0,)]
@@ -190,14 +190,14 @@ def too_many_held_rows_hold_the_whole_upload(shop):
         ("orders", b"%PDF-1.7 not a table", "unreadable"),
     ],
 )
-def a_file_that_cannot_be_used_is_held_with_its_reason(shop, dataset, body, code):
+def test_a_file_that_cannot_be_used_is_held_with_its_reason(shop, dataset, body, code):
     outcome = shop.upload(dataset, "a.csv", body)
     assert (outcome.status, outcome.reason_code) == ("held", code)
     assert outcome.reason
     assert shop.rows("SELECT status, reason_code FROM teal.uploads") == [("held", code)]
 
 
-def an_unknown_table_becomes_a_dataset_with_an_inferred_contract(shop):
+def test_an_unknown_table_becomes_a_dataset_with_an_inferred_contract(shop):
     shop.upload("visits", "a.csv", "visit,code,amount,at\n1,007,1.5,2024-01-01 10:00\n2,008,2.5,2024-01-02 11:00\n")
     assert shop.rows("SELECT visit, code, amount FROM visits ORDER BY 1") == [(1, "007", 1.5), (2, "008", 2.5)]
     second = shop.upload("visits", "b.csv", "visit,code,amount,at\n2,008,9.5,2024-01-02 11:00\n3,x,1,2024-01-03\n")
@@ -205,7 +205,7 @@ def an_unknown_table_becomes_a_dataset_with_an_inferred_contract(shop):
     assert shop.rows("SELECT amount FROM visits ORDER BY visit") == [(1.5,), (9.5,), (1.0,)]
 
 
-def a_new_column_is_added_and_older_snapshots_do_not_have_it(shop):
+def test_a_new_column_is_added_and_older_snapshots_do_not_have_it(shop):
     first = shop.upload("orders", "a.csv", "order_id,ordered_at\n1,2024-01-01\n")
     shop.upload("orders", "b.csv", "order_id,ordered_at,gift\n2,2024-01-02,true\n")
     assert shop.rows("SELECT order_id, gift FROM orders ORDER BY 1") == [("1", None), ("2", True)]
@@ -216,7 +216,7 @@ def a_new_column_is_added_and_older_snapshots_do_not_have_it(shop):
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-def a_held_upload_is_replayed_after_its_contract_was_changed(shop):
+def test_a_held_upload_is_replayed_after_its_contract_was_changed(shop):
     held = shop.upload("visits", "a.csv", "id,n\n1,x\n2,y\n")
     assert held.status == "loaded"  # inferred as text
     contract = {"name": "marks", "key": ["id"], "columns": [{"name": "id"}, {"name": "n", "type": "integer"}]}
@@ -232,7 +232,7 @@ def a_held_upload_is_replayed_after_its_contract_was_changed(shop):
     ]
 
 
-def a_changed_type_is_refused_with_the_reason(shop):
+def test_a_changed_type_is_refused_with_the_reason(shop):
     contract = {"name": "marks", "key": ["id"], "columns": [{"name": "id"}, {"name": "n", "type": "integer"}]}
     command(shop, 1, command="register_contract", contract=contract)
     contract["columns"][1]["type"] = "text"
@@ -240,7 +240,7 @@ def a_changed_type_is_refused_with_the_reason(shop):
     assert (outcome.status, outcome.reason_code) == ("held", "contract")
 
 
-def a_rollback_brings_back_what_was_and_the_same_bytes_can_come_again(shop):
+def test_a_rollback_brings_back_what_was_and_the_same_bytes_can_come_again(shop):
     body = ORDERS + "2,2024-01-02,c2,20,\n"
     first = shop.upload("orders", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n")
     was = shop.rows("SELECT * FROM teal.order_totals")
@@ -259,7 +259,7 @@ def a_rollback_brings_back_what_was_and_the_same_bytes_can_come_again(shop):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def the_six_day_files_give_the_same_lake_in_any_order_twice_and_at_once(tmp_path, seed):
+def test_the_six_day_files_give_the_same_lake_in_any_order_twice_and_at_once(tmp_path, seed):
     import random
 
     files = sorted((SAMPLES / "by_day").glob("*.csv.gz"))

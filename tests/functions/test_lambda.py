@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import time
@@ -65,6 +66,12 @@ def gateway_event(path: str, token: str = "") -> dict[str, Any]:
     return event
 
 
+def body_of(answer: dict[str, Any]) -> Any:
+    """The JSON of a reply as the gateway passes it on."""
+    body = answer["body"].encode()
+    return json.loads(base64.b64decode(body) if answer["isBase64Encoded"] else body)
+
+
 def test_a_file_is_loaded_from_a_queued_notification(aws: Cloud, ingest: LambdaRuntime) -> None:
     assert ingest.invoke(sqs_event(json.dumps(put_event(aws)))) == {"batchItemFailures": []}
     assert aws.orders() == LOADED
@@ -108,13 +115,13 @@ def test_a_question_is_answered_through_the_gateway(aws: Cloud, ingest: LambdaRu
     ingest.invoke(sqs_event(json.dumps(put_event(aws))))
     answer = query.invoke(gateway_event("/v1/datasets/orders/rows", aws.token()))
     assert answer["statusCode"] == 200, answer
-    rows = json.loads(answer["body"])["rows"]
+    rows = body_of(answer)["rows"]
     assert [row["order_id"] for row in rows] == ["A-1", "A-2", "A-3"]
 
 
 def test_without_a_key_there_is_no_answer(query: LambdaRuntime) -> None:
     answer = query.invoke(gateway_event("/v1/datasets/orders/rows"))
-    assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (401, "unauthenticated")
+    assert (answer["statusCode"], body_of(answer)["code"]) == (401, "unauthenticated")
 
 
 def test_the_function_says_that_it_lives(query: LambdaRuntime) -> None:

@@ -1,0 +1,265 @@
+"""Keeps lakes healthy: flush, rewrite, merge, expire, verify, delete; safe beside writers, readers and itself.
+
+The rule: nothing is deleted by a commit. A commit only schedules files; a later step deletes what no snapshot of the
+*published* catalog needs and what has been unneeded for the whole grace period. Whoever commits afterwards builds on that
+catalog and so needs none of it, and files of a commit in flight are younger than the grace period.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from shared.catalog.careful import AUTHOR, CarefulCatalog
+from shared.catalog.stored import lake_prefix
+from shared.catalog.writer import Change, LakeWriter, NothingToCommit
+from shared.duck import Duck
+from shared.errors import AppError, CatalogContendedError
+from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
+from shared.sql.load import statement
+from shared.storage.base import ObjectInfo, ObjectStore
+
+log = logging.getLogger("teal.tidy")
+
+RESTORER = "restore"
+"""The author of a restored catalog's snapshot; see shared/restore.py."""
+KEEP_ANSWERS_DAYS = 7
+"""Signed links live seven days at most, so no link to a stored answer or an upload is older."""
+MERGE_AT_FILES = 5
+SMALL_BYTES = 64 * 2**20
+MERGE_STEPS = ((SMALL_BYTES, 10), (8 * 2**20, 1), (2**20, 1))
+"""Largest file to merge and most new files of one commit: less work after each lost race, so that some commit wins."""
+REWRITE_STEPS = (0.1, 0.4, 0.8)
+"""A file is rewritten when this share of its rows is deleted; a larger share, so fewer files, after each lost race."""
+ATTEMPTS = 4
+"""Of one step before the next smaller one: ingest never waits for us, so we lose races while it is busy."""
+
+
+@dataclass(frozen=True)
+class TidyRules:
+    """What is kept and for how long; see the settings of the same names. ``max_seconds`` bounds the merging."""
+
+    keep_snapshots_days: int = 30
+    orphan_grace_hours: int = 24
+    keep_held_days: int = 90
+    max_seconds: float = 480.0
+
+
+@dataclass
+class TidyReport:
+    """What was done for one lake: files merged, rewritten and deleted, rows flushed, snapshots expired, and what is wrong.
+
+    ``postponed`` names work that lost every race or ran out of time; the next run goes on with it. While there are
+    ``problems``, no data file is deleted.
+    """
+
+    tenant: str
+    flushed: int = 0
+    rewritten: int = 0
+    merged: int = 0
+    expired: int = 0
+    deleted: int = 0
+    deleted_bytes: int = 0
+    files: int = 0
+    bytes: int = 0
+    postponed: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TidyLakes:
+    """Maintains every lake of a store. Running it twice, or at the same time, does no harm."""
+
+    store: ObjectStore
+    writer_of: Callable[[str], LakeWriter]
+    session: Callable[[], AbstractContextManager[Duck]]
+    rules: TidyRules = TidyRules()
+
+    def __call__(self) -> list[TidyReport]:
+        """Tidy every lake; what is wrong with one does not stop the others. Raises StoreUnavailableError."""
+        self._delete_probes()
+        return [self.tidy(tenant) for tenant in self.tenants()]
+
+    def tenants(self) -> list[str]:
+        """Every tenant whose lake was ever written."""
+        found = (info.key.split("/") for info in self.store.list("lake/"))
+        return sorted({parts[1] for parts in found if parts[2:] == ["catalog.ducklake"]})
+
+    def tidy(self, tenant: str) -> TidyReport:
+        """Tidy one lake."""
+        started = time.monotonic()
+        report = TidyReport(tenant)
+        try:
+            with self.session() as duck:
+                run = _Run(duck, self.store, self.writer_of(tenant), self.rules, started, report)
+                run.compact()
+                run.expire()
+                run.sweep()
+        except AppError as error:
+            log.warning("tidy stopped", extra={"tenant": tenant, "code": error.code})
+            report.problems.append(f"{error.code}: {error.message}")
+        log.info("tidied", extra={**vars(report), "duration_ms": int((time.monotonic() - started) * 1000)})
+        return report
+
+    def _delete_probes(self) -> None:
+        too_old = self.store.clock() - timedelta(hours=self.rules.orphan_grace_hours)
+        for info in list(self.store.list(".probe/")):
+            if info.modified_at < too_old:
+                self.store.delete(info.key)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One lake's maintenance: each step is a commit of its own, so that what is done stays done."""
+
+    duck: Duck
+    store: ObjectStore
+    writer: LakeWriter
+    rules: TidyRules
+    started: float
+    report: TidyReport
+
+    def compact(self) -> None:
+        """Flush inlined rows, rewrite files with deletions, merge small files: table by table, in small commits."""
+        flushed = self._commit("flush", "tidy/flush", {})
+        self.report.flushed += sum(row[2] for row in flushed or ())
+        if flushed is None:
+            self.report.postponed.append("flush")
+        for schema, table, small_files, deleted_share in self._tables():
+            where = {"schema": schema, "table": table}
+            if deleted_share >= REWRITE_STEPS[0]:
+                steps = [{**where, "deleted_share": share} for share in REWRITE_STEPS if share <= deleted_share]
+                self.report.rewritten += self._step_down(f"rewrite {schema}.{table}", "tidy/rewrite", steps)
+                small_files = MERGE_AT_FILES  # noqa: PLW2901 - what was rewritten may be merged now
+            if small_files >= MERGE_AT_FILES:
+                steps = [{**where, "max_file_bytes": size, "max_new_files": most} for size, most in MERGE_STEPS]
+                while merged := self._step_down(f"merge {schema}.{table}", "tidy/merge", steps):
+                    self.report.merged += merged
+
+    def expire(self) -> None:
+        """Forget old snapshots; their files are scheduled, not deleted."""
+        older_than = self.store.clock() - timedelta(days=self.rules.keep_snapshots_days)
+        expired = self._commit("expire snapshots", "tidy/expire", {"older_than": older_than})
+        self.report.expired += len(expired or ())
+        if expired is None:
+            self.report.postponed.append("expire snapshots")
+
+    def sweep(self) -> None:
+        """Verify that all files are there, then delete what nothing needs, then forget what was scheduled and is gone."""
+        tenant = self.report.tenant
+        now = self.store.clock()
+        too_old = now - timedelta(hours=self.rules.orphan_grace_hours)
+        with self.writer.look(self.duck):
+            files = files_of(self.duck, self.store, tenant)
+            scheduled = scheduled_of(self.duck, self.store, tenant)
+            restored_at = self.duck.value(statement("tidy/restored_at"), {"author": RESTORER})
+            held = {row[0] for row in self.duck.execute(statement("tidy/held_uploads"))}
+        # Listed after the catalog was read, so that a file of a newer commit cannot look missing.
+        listing = listing_of(self.store, tenant)
+        self.report.files = sum(file.current for file in files)
+        self.report.bytes = sum(file.size_bytes for file in files if file.current)
+        self.report.problems += [said(file, listing) for file in lacking(files, listing)]
+        for key in self._outdated(listing, now):
+            self._delete(listing[key])
+        for info in list(self.store.list(f"uploads/{tenant}/")):
+            keep = self.rules.keep_held_days if info.key.split("/")[-1].split(".")[0] in held else KEEP_ANSWERS_DAYS
+            if info.modified_at < now - timedelta(days=keep):
+                self._delete(info)
+        if self.report.problems:
+            return
+        data = {key: info for key, info in listing.items() if key.startswith(lake_prefix(tenant) + "data/")}
+        needed = {file.key for file in files}
+        for key in unneeded(data, needed, scheduled, too_old=too_old, restored_at=restored_at):
+            self._delete(data.pop(key))
+        self._unschedule([file.file_id for file in scheduled if file.since < too_old and file.key not in data])
+
+    # --- steps -------------------------------------------------------------------------------------------------------
+
+    def _tables(self) -> list[tuple[str, str, int, float]]:
+        with self.writer.look(self.duck):
+            rows = self.duck.execute(statement("tidy/tables"), {"small_bytes": SMALL_BYTES})
+        return [(schema, table, small, share) for schema, table, small, share in rows]
+
+    def _step_down(self, what: str, name: str, steps: list[dict[str, object]]) -> int:
+        """Do the largest step that wins its race; returns how many files it took away."""
+        if time.monotonic() - self.started < self.rules.max_seconds:
+            for step in steps:
+                rows = self._commit(what, name, step)
+                if rows is not None:
+                    return sum(row[2] for row in rows)
+        self.report.postponed.append(what)
+        return 0
+
+    def _commit(self, what: str, name: str, parameters: dict[str, object]) -> list[tuple[object, ...]] | None:
+        """Run one maintenance statement as a commit: its rows, or None when every race was lost."""
+
+        def change(change: Change) -> list[tuple[object, ...]]:
+            rows = change.duck.execute(statement(name), parameters)
+            if not rows:
+                raise NothingToCommit(rows)
+            change.message = what
+            return rows
+
+        return self._committed(change, flush_first=name == "tidy/rewrite")
+
+    def _committed(
+        self, change: Callable[[Change], list[tuple[object, ...]]], *, flush_first: bool = False
+    ) -> list[tuple[object, ...]] | None:
+        catalog = CarefulCatalog(self.writer.catalog, self.duck, flush_first=flush_first)
+        writer = replace(self.writer, catalog=catalog, attempts=min(ATTEMPTS, self.writer.attempts))
+        try:
+            return writer.commit(AUTHOR, change, duck=self.duck).result
+        except CatalogContendedError:
+            log.info("tidy lost its races", extra={"tenant": self.report.tenant})
+            return None
+
+    def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[str]:
+        prefix = lake_prefix(self.report.tenant)
+        for folder, days in (("held/", self.rules.keep_held_days), ("answers/", KEEP_ANSWERS_DAYS)):
+            for key, info in listing.items():
+                if key.startswith(prefix + folder) and info.modified_at < now - timedelta(days=days):
+                    yield key
+
+    def _delete(self, info: ObjectInfo) -> None:
+        self.store.delete(info.key)
+        self.report.deleted += 1
+        self.report.deleted_bytes += info.size_bytes
+
+    def _unschedule(self, file_ids: list[int]) -> None:
+        """The file goes first and its schedule second: a stop in between leaves a schedule that the next run clears."""
+
+        def change(change: Change) -> list[tuple[object, ...]]:
+            rows = change.duck.execute(statement("tidy/unschedule"), {"file_ids": file_ids})
+            if rows == [(0,)]:
+                raise NothingToCommit(rows)
+            return rows
+
+        if file_ids and self._committed(change) is None:
+            self.report.postponed.append("forget deleted files")
+
+
+def unneeded(
+    data: dict[str, ObjectInfo],
+    needed: set[str | None],
+    scheduled: list[ScheduledFile],
+    *,
+    too_old: datetime,
+    restored_at: datetime | None,
+) -> list[str]:
+    """Keys of data files that may be deleted. Pure: same facts, same decision.
+
+    No snapshot needs them; they were written before ``too_old``, so no commit in flight will need them; and they were
+    not needed at ``too_old`` already, so no reader of an older catalog has them open: by their schedule, or, for what a
+    restored catalog does not know, by the time of the restore.
+    """
+    since = {file.key: file.since for file in scheduled}
+    unscheduled_since = restored_at or datetime.min.replace(tzinfo=UTC)
+    return sorted(
+        key
+        for key, info in data.items()
+        if key not in needed and info.modified_at < too_old and since.get(key, unscheduled_since) < too_old
+    )
