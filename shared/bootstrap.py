@@ -35,7 +35,7 @@ from shared.settings import Settings
 from shared.snapshots import Snapshots
 from shared.steps.recognise import Reading
 from shared.storage.base import ObjectInfo, ObjectStore
-from shared.tidy import Tidy, TidyRules
+from shared.tidy import TidyLakes, TidyRules
 from shared.uploads import UploadRules, Uploads
 from shared.values import UploadedObject
 
@@ -309,7 +309,7 @@ def api() -> FastAPI:
 
 
 @cache
-def tidy() -> Tidy:
+def tidy() -> TidyLakes:
     """The use case behind the schedule."""
     chosen = settings()
     rules = TidyRules(
@@ -317,7 +317,7 @@ def tidy() -> Tidy:
         orphan_grace_hours=chosen.orphan_grace_hours,
         keep_held_days=chosen.keep_held_days,
     )
-    return Tidy(lake_store(), writer_of, reader_of, rules)
+    return TidyLakes(lake_store(), writer_of, Sessions(open_session, grant_lake), rules)
 
 
 def _arrived(info: ObjectInfo) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from shared.catalog.careful import AUTHOR, CarefulCatalog
 from shared.catalog.stored import lake_prefix
@@ -85,9 +86,8 @@ class TidyLakes:
         return [self.tidy(tenant) for tenant in self.tenants()]
 
     def tenants(self) -> list[str]:
-        """Every tenant whose lake was ever written."""
-        found = (info.key.split("/") for info in self.store.list("lake/"))
-        return sorted({parts[1] for parts in found if parts[2:] == ["catalog.ducklake"]})
+        """Every tenant that has anything in this store, also one whose catalog is lost: its report says so."""
+        return sorted({info.key.split("/")[1] for info in self.store.list("lake/")})
 
     def tidy(self, tenant: str) -> TidyReport:
         """Tidy one lake."""
@@ -194,10 +194,10 @@ class _Run:
         self.report.postponed.append(what)
         return 0
 
-    def _commit(self, what: str, name: str, parameters: dict[str, object]) -> list[tuple[object, ...]] | None:
+    def _commit(self, what: str, name: str, parameters: dict[str, object]) -> list[tuple[Any, ...]] | None:
         """Run one maintenance statement as a commit: its rows, or None when every race was lost."""
 
-        def change(change: Change) -> list[tuple[object, ...]]:
+        def change(change: Change) -> list[tuple[Any, ...]]:
             rows = change.duck.execute(statement(name), parameters)
             if not rows:
                 raise NothingToCommit(rows)
@@ -207,8 +207,8 @@ class _Run:
         return self._committed(change, flush_first=name == "tidy/rewrite")
 
     def _committed(
-        self, change: Callable[[Change], list[tuple[object, ...]]], *, flush_first: bool = False
-    ) -> list[tuple[object, ...]] | None:
+        self, change: Callable[[Change], list[tuple[Any, ...]]], *, flush_first: bool = False
+    ) -> list[tuple[Any, ...]] | None:
         catalog = CarefulCatalog(self.writer.catalog, self.duck, flush_first=flush_first)
         writer = replace(self.writer, catalog=catalog, attempts=min(ATTEMPTS, self.writer.attempts))
         try:
@@ -232,7 +232,7 @@ class _Run:
     def _unschedule(self, file_ids: list[int]) -> None:
         """The file goes first and its schedule second: a stop in between leaves a schedule that the next run clears."""
 
-        def change(change: Change) -> list[tuple[object, ...]]:
+        def change(change: Change) -> list[tuple[Any, ...]]:
             rows = change.duck.execute(statement("tidy/unschedule"), {"file_ids": file_ids})
             if rows == [(0,)]:
                 raise NothingToCommit(rows)
