@@ -34,8 +34,19 @@ IN_LAMBDA_RUNTIME = frozenset({"boto3", "botocore", "jmespath", "python-dateutil
 """Lambda's Python runtimes bring the AWS SDK and what it needs."""
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 PLATFORMS = {"x86_64": "x86_64", "arm64": "aarch64"}
-UNUSED = ("tests", "test", "bin", "__pycache__", "*.pyi", "py.typed", "RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
-"""Of the installed wheels. Licences and METADATA stay: the first is due to their authors, the second is read at run time."""
+UNUSED = (
+    "tests",
+    "test",
+    "bin",
+    "__pycache__",
+    "*.pyi",
+    "py.typed",
+    "RECORD",
+    "INSTALLER",
+    "REQUESTED",
+    "direct_url.json",
+)
+"""Of the installed wheels. Licences stay, since they are due to their authors, and METADATA, which is read at run time."""
 UNUSED_PARTS = ("duckdb/experimental", "adbc_driver_duckdb", "_duckdb-stubs")
 
 
@@ -119,9 +130,10 @@ def copy_code(target: Target, into: Path) -> None:
 
 
 def compile_to_bytecode(version: str, package: Path, *parts: str) -> None:
-    """Byte-compile a package, or some folders of it, with the runtime's own version of Python: its folder is read-only, so it would compile at every start.
+    """Byte-compile a package, or some folders of it, with the runtime's own version of Python.
 
-    Unchecked hashes, because nothing changes there and file times do not survive a zip.
+    Its folder is read-only, so it would compile at every start. Unchecked hashes, because nothing changes there and file
+    times do not survive a zip.
     """
     python = interpreter(version)
     if python is None:
@@ -145,7 +157,9 @@ def interpreter(version: str) -> str | None:
 
 def _version_of(python: str) -> str:
     script = "import sys; print('%d.%d' % sys.version_info[:2])"
-    asked = subprocess.run([python, "-c", script], capture_output=True, text=True, check=False, env=_clean_environment())
+    asked = subprocess.run(
+        [python, "-c", script], capture_output=True, text=True, check=False, env=_clean_environment()
+    )
     return asked.stdout.strip()
 
 
@@ -164,9 +178,9 @@ def check(target: Target, package: Path) -> None:
             raise PackageError(f"{name} is not for {target.architecture}")
         if newest_glibc(library) > NEWEST_GLIBC:
             raise PackageError(f"{name} needs glibc {newest_glibc(library)}, the runtime has {NEWEST_GLIBC}")
-        if abi := re.search(r"\.cpython-(\d)(\d+)-", library.name):
-            if f"{abi[1]}.{abi[2]}" != target.python:
-                raise PackageError(f"{name} is not for Python {target.python}")
+        abi = re.search(r"\.cpython-(\d)(\d+)-", library.name)
+        if abi and f"{abi[1]}.{abi[2]}" != target.python:
+            raise PackageError(f"{name} is not for Python {target.python}")
 
 
 def size_mb(package: Path) -> float:

@@ -13,9 +13,9 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOCKS = {
     "core": "requirements.txt",
+    "laptop": "requirements-laptop.txt",
     "aws": "requirements-aws.txt",
     "gcp": "requirements-gcp.txt",
-    "laptop": "requirements-laptop.txt",
     "dev": "requirements-dev.txt",
 }
 

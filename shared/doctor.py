@@ -1,65 +1,97 @@
-"""Looks a lake over: the store's promises, the extensions, the catalog, and every data file; finds, does not change."""
+"""Looks whether an installation and a lake are healthy, and says so check by check; changes nothing but probe objects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from shared.catalog.stored import StoredCatalog
-from shared.catalog.writer import LakeWriter
-from shared.duck import extension_path
-from shared.errors import AppError, InputError, ObjectNotFoundError
+from shared.catalog.base import Catalog, CatalogCopy
+from shared.catalog.writer import LAKE
+from shared.datasets.registry import built_in
+from shared.duck import Duck, extension_path
+from shared.errors import AppError, NotFoundError
+from shared.lake_files import files_of, lacking, listing_of, said
 from shared.storage.base import ObjectStore
 from shared.storage.probe import Finding, probe
-from shared.tidy import Tidy
+
+EXTENSIONS = ("httpfs", "ducklake")
+MOST_SAID = 3
+"""Missing files named in one line; all of them are one problem with one cure."""
 
 
 @dataclass(frozen=True)
 class Doctor:
-    """Examines an installation; ``restore_catalog`` is its one remedy."""
+    """Checks the stores, the extensions, and one lake."""
 
     lake: ObjectStore
-    tidy: Tidy
+    inbox: ObjectStore
+    catalog_of: Callable[[str], Catalog]
+    session: Callable[[], AbstractContextManager[Duck]]
+    work_directory: Path | None = None
 
-    def examine(self) -> list[Finding]:
-        """All findings, good and bad."""
-        found = list(probe(self.lake))
-        for name in ("httpfs", "ducklake"):
+    def __call__(self, tenant: str) -> list[Finding]:
+        """Every check, failed ones included. Raises StoreUnavailableError and StoreForbiddenError as they come."""
+        found = [*self._extensions(), *self._store("lake", self.lake)]
+        if self.inbox.uri != self.lake.uri:
+            found += self._store("inbox", self.inbox)
+        return found + self._catalog(tenant)
+
+    def _extensions(self) -> list[Finding]:
+        found = []
+        for name in EXTENSIONS:
             try:
-                extension_path(name)
-                found.append(Finding(f"extension {name}", True, "is part of this installation"))
+                found.append(Finding(f"extension_{name}", True, Path(extension_path(name)).name, required=True))
             except AppError as error:
-                found.append(Finding(f"extension {name}", False, error.message))
-        for tenant in self.tidy.tenants():
-            try:
-                problems = self.tidy.verify(tenant)
-            except AppError as error:
-                problems = [error.message]
-            detail = "; ".join(problems[:5]) or "every data file of the newest snapshot is there with its recorded size"
-            found.append(Finding(f"lake {tenant}", not problems, detail))
+                found.append(Finding(f"extension_{name}", False, error.message, required=True))
         return found
 
+    def _store(self, which: str, store: ObjectStore) -> list[Finding]:
+        return [replace(finding, check=f"{which}_{finding.check}") for finding in probe(store)]
 
-def restore_catalog(lake: ObjectStore, tenant: str, writer: LakeWriter, tidy: Tidy) -> str:
-    """Put back the newest kept version of a lost catalog that opens and whose files are all there; returns which.
+    def _catalog(self, tenant: str) -> list[Finding]:
+        with TemporaryDirectory(prefix="teal-doctor-", dir=self.work_directory) as folder:
+            catalog = self.catalog_of(tenant)
+            try:
+                copy = catalog.fetch(Path(folder))
+                assert copy is not None  # noqa: S101 - fetch without `unless` never answers "unchanged"
+            except NotFoundError:
+                return [Finding("catalog", True, f"the lake of {tenant} was never written", required=True)]
+            except AppError as error:
+                if error.code != "catalog_lost":
+                    raise
+                return [Finding("catalog", False, error.message, required=True)]
+            try:
+                with self.session() as duck:
+                    return self._opened(duck, tenant, catalog, copy)
+            except AppError as error:
+                # A damaged catalog makes DuckDB fail in many ways, and all of them mean the same here.
+                cure = "Restore it with `teal doctor --restore-catalog`."
+                return [Finding("catalog", False, f"it does not open ({error.code}). {cure}", required=True)]
 
-    Uploads that came after that version are not in it: their files still lie in the inbox and can be replayed. Raises
-    InputError when the catalog is there, ObjectNotFoundError when no version is good.
-    """
-    catalog = StoredCatalog(lake, tenant)
-    try:
-        lake.head(catalog.key)
-    except ObjectNotFoundError:
-        pass
-    else:
-        raise InputError("This lake has a catalog; roll back instead of restoring.")
-    for version in catalog.former():
-        body, _ = lake.get(catalog.key, version=version.version)
-        info = lake.put_if_match(catalog.key, body, etag="")
+    def _opened(self, duck: Duck, tenant: str, catalog: Catalog, copy: CatalogCopy) -> list[Finding]:
+        duck.attach(copy.path, LAKE, catalog.data_uri, read_only=True)
         try:
-            problems = tidy.verify(tenant)
-        except AppError as error:
-            problems = [error.message]
-        if not problems:
-            return f"version {version.version} of {version.modified_at:%Y-%m-%d %H:%M:%S}"
-        lake.delete(info.key)
-    raise ObjectNotFoundError("No kept version of the catalog opens with all its files.")
+            snapshot, tables = duck.execute(
+                f"SELECT (SELECT max(snapshot_id) FROM {LAKE}.snapshots()), list(table_name) "
+                f"FROM duckdb_tables() WHERE database_name = '{LAKE}'"
+            )[0]
+            files = files_of(duck, self.lake, tenant)
+        finally:
+            duck.detach(LAKE)
+        # Listed after the catalog was read, so that a file of a newer commit cannot look missing.
+        listing = listing_of(self.lake, tenant)
+        gone = lacking(files, listing)
+        absent = sorted({*built_in(), "uploads", "quality", "contracts", "order_totals"} - set(tables))
+        kept = len(catalog.former())
+        size = sum(file.size_bytes for file in files)
+        some = "; ".join(said(file, listing) for file in gone[:MOST_SAID])
+        return [
+            Finding("catalog", True, f"snapshot {snapshot}, {copy.path.stat().st_size:,} bytes", required=True),
+            Finding("tables", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(tables)}", required=True),
+            Finding("files", not gone, f"{len(gone)} of {len(files)}: {some}" if gone else
+                    f"{len(files):,} files, {size:,} bytes, as recorded", required=True),
+            Finding("former_catalogs", kept > 1, f"{kept} versions kept", required=False),
+        ]

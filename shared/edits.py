@@ -94,7 +94,7 @@ class EditRows:
         if len(rows) > MAX_ROWS_PER_EDIT:
             raise TooManyRowsError(f"One request takes {MAX_ROWS_PER_EDIT:,} rows; upload a file for more.")
         with self.reader_of(principal.tenant).pin() as lake:
-            table = Table.of(lake, dataset, principal)
+            table = self.rows.table(principal, lake, dataset)
         for row in rows:
             table.checked(tuple(row))
         return self._submitted(principal, table, [self._stamped(table, row, dict(row)) for row in rows])
@@ -106,7 +106,7 @@ class EditRows:
         reader = self.reader_of(principal.tenant)
         reader.refresh()
         with reader.pin() as lake:
-            table = Table.of(lake, dataset, principal)
+            table = self.rows.table(principal, lake, dataset)
             condition, bound = table.by_key(key)
             texts = ", ".join(f"{quoted(name)}::VARCHAR AS {quoted(name)}" for name in table.types)
             found = lake.duck.query(f"SELECT {texts} FROM {quoted(dataset)} WHERE {condition} LIMIT 1", bound)

@@ -232,10 +232,7 @@ def _document(key: ApiKey) -> bytes:
 
 def _key_from(body: bytes) -> ApiKey:
     told: dict[str, Any] = json.loads(body)
-    times = {
-        name: datetime.fromisoformat(told[name]) if told.get(name) else None
-        for name in _TIMES
-    }
+    times = {name: datetime.fromisoformat(told[name]) if told.get(name) else None for name in _TIMES}
     return ApiKey(**{**told, **times, "scopes": tuple(told["scopes"])})
 
 

@@ -9,7 +9,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -25,7 +25,8 @@ from shared.errors import (
 )
 from shared.keys import Principal
 from shared.paging import Cursors, page_size, subject_of
-from shared.snapshots import contract_in
+from shared.remembered import Remembered
+from shared.snapshots import contract_of, contracts_in
 
 OPERATORS = {
     "eq": "{column} = {value}",
@@ -82,6 +83,7 @@ class Rows:
     reader_of: Callable[[str], LakeReader]
     cursors: Cursors
     max_page_rows: int = 10_000
+    contracts: Remembered[dict[str, Contract]] = field(default_factory=Remembered)
 
     def find(self, principal: Principal, dataset: str, asked: RowsAsked) -> RowsFound:
         """A page of rows in the order asked for, then by key.
@@ -95,7 +97,7 @@ class Rows:
         position = self.cursors.open(principal.tenant, subject, asked.cursor) if asked.cursor else None
         snapshot = position["snapshot"] if position else asked.snapshot
         with self.reader_of(principal.tenant).pin(snapshot, None if position else asked.as_of) as lake:
-            table = Table.of(lake, dataset, principal)
+            table = self.table(principal, lake, dataset)
             shown = table.checked(asked.columns) or tuple(table.types)
             order = table.order(asked.order)
             conditions, bound = table.conditions(asked.filters)
@@ -130,13 +132,21 @@ class Rows:
     ) -> RowsFound:
         """One row. Raises UnknownDatasetError, UnknownRowError, InvalidParameterError, SnapshotNotFoundError."""
         with self.reader_of(principal.tenant).pin(snapshot, as_of) as lake:
-            table = Table.of(lake, dataset, principal)
+            table = self.table(principal, lake, dataset)
             condition, bound = table.by_key(key)
             selected = ", ".join(table.selected(name) for name in table.types)
             result = lake.duck.query(f"SELECT {selected} FROM {quoted(dataset)} WHERE {condition} LIMIT 1", bound)
             if not result.rows:
                 raise UnknownRowError(f"{dataset} has no row with this key.")
             return RowsFound(table.types, documents_of(result, 1), lake.snapshot_id, None, table.masked)
+
+    def table(self, principal: Principal, lake: PinnedLake, dataset: str) -> Table:
+        """A dataset's table as this principal may see it. Raises UnknownDatasetError."""
+        contract = contract_of(self.contracts(principal.tenant, lake, contracts_in), dataset)
+        types = lake.duck.columns(quoted(dataset))
+        personal = {column.name for column in contract.columns if column.personal}
+        hidden = () if _PERSONAL_SCOPE in principal.scopes else tuple(name for name in types if name in personal)
+        return Table(lake, contract, types, hidden)
 
 
 def etag_of(found: RowsFound) -> str:
@@ -166,15 +176,6 @@ class Table:
     contract: Contract
     types: dict[str, str]
     masked: tuple[str, ...]
-
-    @classmethod
-    def of(cls, lake: PinnedLake, dataset: str, principal: Principal) -> Table:
-        """The table as this principal may see it. Raises UnknownDatasetError."""
-        contract = contract_in(lake, dataset)
-        types = lake.duck.columns(quoted(dataset))
-        personal = {column.name for column in contract.columns if column.personal}
-        hidden = () if _PERSONAL_SCOPE in principal.scopes else tuple(name for name in types if name in personal)
-        return cls(lake, contract, types, hidden)
 
     def checked(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The names, all of them columns. Raises UnknownColumnError."""

@@ -14,6 +14,7 @@ from shared.datasets.registry import built_in
 from shared.duck import quoted
 from shared.errors import InvalidParameterError, UnknownDatasetError
 from shared.paging import Cursors, page_size, subject_of
+from shared.remembered import Remembered
 from shared.sql.load import statement
 from shared.values import Snapshot
 
@@ -68,22 +69,24 @@ class Snapshots:
     reader_of: Callable[[str], LakeReader]
     cursors: Cursors
     max_page_rows: int = 10_000
+    facts: Remembered[dict[str, DatasetFacts]] = field(default_factory=Remembered)
 
     def datasets(
         self, tenant: str, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> tuple[list[DatasetFacts], int]:
         """Every dataset of a snapshot, by name, and that snapshot. Raises SnapshotNotFoundError."""
         with self.reader_of(tenant).pin(snapshot, as_of) as lake:
-            contracts = contracts_in(lake)
-            return _facts(lake, contracts, sorted(contracts.keys() & lake.tables())), lake.snapshot_id
+            return list(self.facts(tenant, lake, _facts).values()), lake.snapshot_id
 
     def dataset(
         self, tenant: str, name: str, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> tuple[DatasetFacts, int]:
         """One dataset, and the snapshot it was looked at. Raises UnknownDatasetError, SnapshotNotFoundError."""
         with self.reader_of(tenant).pin(snapshot, as_of) as lake:
-            contract = contract_in(lake, name)
-            return _facts(lake, {name: contract}, [name])[0], lake.snapshot_id
+            found = self.facts(tenant, lake, _facts).get(name)
+            if found is None:
+                raise UnknownDatasetError(f"There is no dataset {name[:63]} in this snapshot.")
+            return found, lake.snapshot_id
 
     def newest(
         self,
@@ -125,8 +128,8 @@ class Snapshots:
         """What is different at ``to_id`` from ``from_id``: counts per dataset, or the rows of one, by key.
 
         A row that was changed and changed back is no difference; personal columns are None unless ``sees_personal``.
-        Raises SnapshotNotFoundError, UnknownDatasetError, InvalidCursorError, and InvalidParameterError when ``from_id``
-        is the newer one.
+        Raises SnapshotNotFoundError, UnknownDatasetError, InvalidCursorError, and InvalidParameterError when
+        ``from_id`` is the newer one.
         """
         if from_id > to_id:
             raise InvalidParameterError("from: is newer than to")
@@ -140,10 +143,9 @@ class Snapshots:
         with reader.pin(from_id) as older, reader.pin(to_id) as newer:
             if dataset is None:
                 contracts = contracts_in(newer)
-                names = sorted(contracts.keys() & newer.tables())
-                counted = {name: _count_changes(older, newer, contracts[name]) for name in names}
+                counted = {name: _count_changes(older, newer, contract) for name, contract in contracts.items()}
                 return Changes({name: counts for name, counts in counted.items() if any(counts.values())})
-            contract = contract_in(newer, dataset)
+            contract = contract_of(contracts_in(newer), dataset)
             types = newer.duck.columns(quoted(dataset))
             counts = _count_changes(older, newer, contract)
             found = _changed_rows(older, newer, contract, types, rows=rows + 1, offset=offset)
@@ -154,43 +156,40 @@ class Snapshots:
 
 
 def contracts_in(lake: PinnedLake) -> dict[str, Contract]:
-    """The contract of every dataset as the snapshot has it: the newest registered one, else the built-in one."""
+    """The contract of every dataset of the snapshot, by name: the newest registered one, else the built-in one."""
     found = dict(built_in())
     for name, _, body in lake.duck.execute(statement("lake/contracts")):
         found[name] = Contract.model_validate_json(body)
-    return found
+    return {name: found[name] for name in sorted(found.keys() & lake.tables())}
 
 
-def contract_in(lake: PinnedLake, name: str) -> Contract:
-    """The contract of one dataset of the snapshot. Raises UnknownDatasetError."""
-    contract = contracts_in(lake).get(name)
-    if contract is None or name not in lake.tables():
+def contract_of(contracts: Mapping[str, Contract], name: str) -> Contract:
+    """The contract of one dataset. Raises UnknownDatasetError."""
+    if name not in contracts:
         raise UnknownDatasetError(f"There is no dataset {name[:63]} in this snapshot.")
-    return contract
+    return contracts[name]
 
 
-def _facts(lake: PinnedLake, contracts: Mapping[str, Contract], names: list[str]) -> list[DatasetFacts]:
+def _facts(lake: PinnedLake) -> dict[str, DatasetFacts]:
     files = {row[0]: (row[1], row[2]) for row in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})}
     times = {row[0]: row[1:] for row in lake.duck.execute(statement("lake/newest_times"))}
     result = lake.duck.query(statement("lake/last_reports"))
     reports = {row[0]: dict(zip(result.columns, row, strict=True)) for row in result.rows}
-    facts = []
-    for name in names:
+    facts = {}
+    for name, contract in contracts_in(lake).items():
         newest_at, updated_at, uploads = times.get(name, (None, None, 0))
         file_count, size_bytes = files.get(name, (0, 0))
         report = reports.get(name)
-        facts.append(
-            DatasetFacts(
-                contract=contracts[name],
-                schema=lake.duck.columns(quoted(name)),
-                rows=int(lake.duck.value(f"SELECT count(*) FROM {quoted(name)}")),
-                files=file_count,
-                bytes=size_bytes,
-                newest_at=newest_at,
-                updated_at=updated_at,
-                uploads=uploads,
-                quality={**report, "measures": json.loads(report["measures"] or "{}")} if report else None,
-            )
+        facts[name] = DatasetFacts(
+            contract=contract,
+            schema=lake.duck.columns(quoted(name)),
+            rows=int(lake.duck.value(f"SELECT count(*) FROM {quoted(name)}")),
+            files=file_count,
+            bytes=size_bytes,
+            newest_at=newest_at,
+            updated_at=updated_at,
+            uploads=uploads,
+            quality={**report, "measures": json.loads(report["measures"] or "{}")} if report else None,
         )
     return facts
 

@@ -44,9 +44,9 @@ ATTEMPTS = 4
 class TidyRules:
     """What is kept and for how long; see the settings of the same names. ``max_seconds`` bounds the merging."""
 
-    keep_snapshots_days: int = 30
-    orphan_grace_hours: int = 24
-    keep_held_days: int = 90
+    keep_snapshots_days: float = 30
+    orphan_grace_hours: float = 24
+    keep_held_days: float = 90
     max_seconds: float = 480.0
 
 
@@ -209,7 +209,7 @@ class _Run:
     def _committed(
         self, change: Callable[[Change], list[tuple[Any, ...]]], *, flush_first: bool = False
     ) -> list[tuple[Any, ...]] | None:
-        catalog = CarefulCatalog(self.writer.catalog, self.duck, flush_first=flush_first)
+        catalog = CarefulCatalog(self.writer.catalog, self.duck, self.store.clock, flush_first)
         writer = replace(self.writer, catalog=catalog, attempts=min(ATTEMPTS, self.writer.attempts))
         try:
             return writer.commit(AUTHOR, change, duck=self.duck).result

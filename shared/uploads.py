@@ -244,7 +244,7 @@ class Uploads:
         after = None
         if len(states) > rows:
             last = states[rows - 1]
-            assert last.received_at is not None
+            assert last.received_at is not None  # noqa: S101 - the ledger always has it
             place = {"at": last.received_at.isoformat(), "id": last.upload_id, "snapshot": pinned}
             after = self.cursors.seal(tenant, subject, place)
         return Page(states[:rows], after, pinned)
@@ -260,9 +260,7 @@ class Uploads:
         reports = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
         return [{**report, "measures": json.loads(report["measures"] or "{}")} for report in reports], pinned
 
-    def held_rows(
-        self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None
-    ) -> Page:
+    def held_rows(self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page:
         """The rows that were put aside, in the order of the file. Raises UnknownUploadError."""
         self.state(tenant, upload_id)
         rows = page_size(limit, self.rules.max_page_rows)
@@ -359,7 +357,7 @@ class Uploads:
 
 
 def new_upload_id() -> str:
-    """"u" and 23 hexadecimal digits: ids the ledger makes itself have 24 digits and no "u"."""
+    """The letter u and 23 hexadecimal digits: ids the ledger makes itself have 24 digits and no u."""
     return "u" + secrets.token_hex(12)[1:]
 
 

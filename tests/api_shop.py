@@ -1,4 +1,4 @@
-"""The HTTP API over a lake in a folder, with its ingest in the same process: the real parts, as `teal run` wires them."""
+"""The HTTP API over a lake in a folder, with its ingest in the same process: real parts, wired as for `teal run`."""
 
 from __future__ import annotations
 
@@ -78,9 +78,7 @@ def api_shop_in(
         reader_of=reader_of,
         announce=announce,
         cursors=cursors,
-        rules=UploadRules(
-            bucket="inbox", write_wait_seconds=write_wait_seconds if ingest else 0.1, max_page_rows=PAGE
-        ),
+        rules=UploadRules(bucket="inbox", write_wait_seconds=write_wait_seconds if ingest else 0.1, max_page_rows=PAGE),
         read_options=frozenset(field.name for field in fields(ReadOptions)),
     )
     rows = Rows(reader_of, cursors, PAGE)

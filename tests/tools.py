@@ -66,7 +66,7 @@ def ministack() -> Path:
 
 
 def package(cloud: str, function: str) -> Path:
-    """A function's package for this machine, built as the build script does; rebuilt when the code has changed since."""
+    """A function's package for this machine, built as the build script builds it, again when the code has changed."""
     target = Target(cloud, function, ARCHITECTURE, VERSION, with_wheels=True)
     folder = BUILD / f"{cloud}-{function}-{ARCHITECTURE}-{VERSION}"
     wheels = BUILD / f"{cloud}-wheels-{ARCHITECTURE}-{VERSION}"
@@ -103,7 +103,7 @@ def _environment(name: str, requirements: tuple[str, ...]) -> Path:
             _say(f"making {folder} for {', '.join(requirements) or 'nothing'}")
             subprocess.run([PYTHON, "-m", "venv", "--clear", folder], check=True)
             if requirements:
-                pip = [folder / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
+                pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
                 subprocess.run([*pip, "--only-binary", ":all:", *requirements], check=True)
             stamp.write_text(wanted)
             _say(f"made {folder} in {time.monotonic() - started:.0f} s")

@@ -75,18 +75,18 @@ def create_app(parts: ApiParts) -> FastAPI:
         redirect_slashes=False,
     )
     scope_of: dict[Route, str] = dict(SCOPE_OF)
-    routers = [
-        system_router(parts.ready, rules.version),
-        problems.router,
+    routers = []
+    for more in parts.more:
+        routers.append(more.make(principal_of))
+        scope_of |= dict.fromkeys(routes_of(routers[-1]), more.scope)
+    routers += [
         upload_router(parts.uploads, max_body_bytes=rules.max_body_bytes),
         dataset_router(parts.snapshots, parts.uploads),
         row_router(parts.rows, parts.edits),
         snapshot_router(parts.snapshots, parts.uploads),
+        system_router(parts.ready, rules.version),
+        problems.router,
     ]
-    for more in parts.more:
-        router = more.make(principal_of)
-        scope_of |= dict.fromkeys(routes_of(router), more.scope)
-        routers.append(router)
     if parts.objects is not None:
         routers.append(object_router(parts.objects))
     routers.append(page_router(lambda: app.openapi(), docs_enabled=rules.docs_enabled))
@@ -131,8 +131,10 @@ def _document(app: FastAPI, scope_of: dict[Route, str]) -> dict[str, Any]:
             routes=app.routes,
         )
         describe_security(document, scope_of)
-        problem = {"description": "A problem (RFC 9457); `code` is stable.", "content": {problems.PROBLEM_JSON: {
-            "schema": {"$ref": "#/components/schemas/Problem"}}}}
+        problem = {
+            "description": "A problem (RFC 9457); `code` is stable.",
+            "content": {problems.PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
         document["components"].setdefault("schemas", {})["Problem"] = problems.SCHEMA
         for operations in document["paths"].values():
             for operation in operations.values():

@@ -70,13 +70,14 @@ def problem(error: AppError, request_id: str) -> Response:
         headers["WWW-Authenticate"] = 'Bearer realm="teal"'
     if error.again:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return _document(error.status, error.code, error.message, request_id, error.details, headers)
+    told = {"detail": error.message, "request_id": request_id}
+    return _document(error.status, error.code, told, error.details, headers)
 
 
 def internal_problem(request_id: str) -> Response:
     """The response for a defect: nothing but where to look for it."""
     detail = "Something went wrong here. The request id finds it in the logs."
-    return _document(500, "internal", detail, request_id, {}, {})
+    return _document(500, "internal", {"detail": detail, "request_id": request_id}, {}, {})
 
 
 def handle_errors(app: FastAPI) -> None:
@@ -136,15 +137,14 @@ def explain(code: str) -> dict[str, object]:
 
 
 def _document(
-    status: int, code: str, detail: str, request_id: str, details: Mapping[str, object], headers: Mapping[str, str]
+    status: int, code: str, told: Mapping[str, str], details: Mapping[str, object], headers: Mapping[str, str]
 ) -> Response:
     document = {
         "type": PROBLEMS_PATH + code,
         "title": _title(code),
         "status": status,
         "code": code,
-        "detail": detail,
-        "request_id": request_id,
+        **told,
     }
     # Details are named by us, and may not stand in for a member of the standard.
     body = {**details, **document}

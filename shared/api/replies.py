@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from math import isfinite
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -63,7 +64,7 @@ def plain(value: Any, numbers: Numbers = "string") -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
-        return value if value == value and abs(value) != float("inf") else None
+        return value if isfinite(value) else None
     if isinstance(value, Decimal):
         # Nine digits before the point and four behind fit a float exactly; who needs more takes the text.
         return str(value) if numbers == "string" else float(value)
@@ -90,7 +91,7 @@ def json_reply(
 ) -> Response:
     """A JSON answer; on GET with an ETag over its bytes, and 304 when the caller has them."""
     content = _dumped(plain(body, numbers)).encode()
-    return _reply(request, content, "application/json", status, snapshot, headers or {})
+    return _reply(request, content, media="application/json", status=status, snapshot=snapshot, headers=headers)
 
 
 def csv_reply(
@@ -107,7 +108,8 @@ def csv_reply(
     writer.writerow([_cell(name) for name in columns])
     for row in rows:
         writer.writerow([_cell(row[name]) for name in columns])
-    return _reply(request, out.getvalue().encode(), "text/csv; charset=utf-8", 200, snapshot, headers or {})
+    content = out.getvalue().encode()
+    return _reply(request, content, media="text/csv; charset=utf-8", snapshot=snapshot, headers=headers)
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
@@ -118,7 +120,7 @@ def next_link(request: Request, cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}
 
 
-def wants_csv(request: Request, format: str | None) -> bool:  # noqa: A002 - the parameter's name
+def wants_csv(request: Request, format: str | None) -> bool:
     """By ``?format=`` first, then by Accept. Raises InvalidParameterError."""
     if format is not None and format not in ("json", "csv"):
         raise InvalidParameterError("format: one of json, csv")
@@ -127,9 +129,15 @@ def wants_csv(request: Request, format: str | None) -> bool:  # noqa: A002 - the
 
 
 def _reply(
-    request: Request, content: bytes, media: str, status: int, snapshot: int | None, given: Mapping[str, str]
+    request: Request,
+    content: bytes,
+    *,
+    media: str,
+    status: int = 200,
+    snapshot: int | None,
+    headers: Mapping[str, str] | None,
 ) -> Response:
-    headers = dict(given)
+    headers = dict(headers or {})
     if snapshot is not None:
         headers["Teal-Snapshot"] = str(snapshot)
     if request.method in ("GET", "HEAD") and status == 200:

@@ -87,7 +87,7 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
 
     @router.put("/{key:path}", summary="Create or replace a row")
     def put_row(
-        request: Request, asker: Asker, dataset: str, key: Key, body: Row, if_match: IfMatch = ""
+        request: Request, asker: Asker, dataset: str, key: Key, *, body: Row, if_match: IfMatch = ""
     ) -> Response:
         """A column that is not given becomes empty, or its default; the key comes from the address."""
         edited = edits.put(asker, dataset, key, body, if_match=if_match)
@@ -95,7 +95,7 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
 
     @router.patch("/{key:path}", summary="Change columns of a row")
     def patch_row(
-        request: Request, asker: Asker, dataset: str, key: Key, body: Row, if_match: IfMatch = ""
+        request: Request, asker: Asker, dataset: str, key: Key, *, body: Row, if_match: IfMatch = ""
     ) -> Response:
         """The other columns stay; null empties one (JSON merge patch, RFC 7396)."""
         edited = edits.patch(asker, dataset, key, body, if_match=if_match)
@@ -153,5 +153,3 @@ def _parameters() -> list[dict[str, Any]]:
     ]
     others = {"type": "object", "additionalProperties": {"type": "string"}}
     return [*known, {"name": "filters", "in": "query", "style": "form", "explode": True, "schema": others}]
-
-

@@ -75,8 +75,8 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
 
     @router.post("", status_code=201, summary="Upload a file", openapi_extra=_upload_body())
     async def create_upload(request: Request, asker: Asker) -> Response:
-        """With a JSON body: a signed URL for one PUT of any size. With `?dataset=` or `?filename=`: the body is the file
-        itself (small files), and the answer is what became of it."""
+        """With a JSON body: a signed URL for one PUT of any size. With `?dataset=` or `?filename=`: the body is the
+        file itself (small files), and the answer is what became of it."""
         if request.query_params:
             told = checked(SmallFileAsked, dict(request.query_params), "query")
             media = request.headers.get("content-type", "application/octet-stream").split(";")[0]

@@ -3,12 +3,15 @@
 Two faults, both seen with DuckLake 1.0 on DuckDB 1.5.5 and both silent. A rewrite narrows the table's statistics to the rows
 that are left, and older snapshots are then read with them: their answers become wrong. Deletions that are still inside the
 catalog when their file is rewritten come apart from it: once flushed, older snapshots hold rows twice. So statistics never
-narrow, and everything is flushed before a rewrite, in the same swap.
+narrow, and everything is flushed before a rewrite, in the same swap. Files are scheduled by the store's clock, the one their
+ages are measured with.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from shared.catalog.base import Catalog, CatalogCopy
@@ -28,6 +31,7 @@ class CarefulCatalog:
 
     catalog: Catalog
     duck: Duck
+    clock: Callable[[], datetime]
     flush_first: bool = False
 
     @property
@@ -39,14 +43,14 @@ class CarefulCatalog:
         """See Catalog.fetch; the copy's statistics are remembered, and its inlined rows flushed when asked for."""
         copy = self.catalog.fetch(folder, unless=unless)
         if copy is not None:
-            self._remember_statistics(copy.path)
+            self._remember(copy.path)
             if self.flush_first:
                 self._flush(copy.path)
         return copy
 
     def swap(self, path: Path, *, etag: str) -> str:
         """See Catalog.swap; the statistics of before are put back first."""
-        self._widen_statistics(path)
+        self._put_right(path)
         return self.catalog.swap(path, etag=etag)
 
     def former(self) -> list[ObjectInfo]:
@@ -57,13 +61,11 @@ class CarefulCatalog:
         """See Catalog.fetch_former."""
         return self.catalog.fetch_former(folder, version)
 
-    def _remember_statistics(self, path: Path) -> None:
+    def _remember(self, path: Path) -> None:
         self.duck.execute(f"ATTACH {literal(str(path))} AS {_RAW} (TYPE duckdb, READ_ONLY)")
         try:
-            for name in ("column_stats", "stats"):
-                self.duck.execute(
-                    f"CREATE OR REPLACE TEMP TABLE remembered_{name} AS FROM {_RAW}.ducklake_table_{name}"
-                )
+            for table in ("table_column_stats", "table_stats", "files_scheduled_for_deletion"):
+                self.duck.execute(f"CREATE OR REPLACE TEMP TABLE former_{table} AS FROM {_RAW}.ducklake_{table}")
         finally:
             self.duck.detach(_RAW)
 
@@ -77,20 +79,25 @@ class CarefulCatalog:
         finally:
             self.duck.detach(LAKE)
 
-    def _widen_statistics(self, path: Path) -> None:
-        columns = ", ".join(f"{name} = remembered.{name}" for name in _KEPT)
+    def _put_right(self, path: Path) -> None:
+        columns = ", ".join(f"{name} = former.{name}" for name in _KEPT)
         self.duck.execute(f"ATTACH {literal(str(path))} AS {_RAW} (TYPE duckdb)")
         try:
             self.duck.execute(
                 f"UPDATE {_RAW}.ducklake_table_column_stats AS stats SET {columns} "
-                "FROM temp.remembered_column_stats AS remembered "
-                "WHERE stats.table_id = remembered.table_id AND stats.column_id = remembered.column_id"
+                "FROM temp.former_table_column_stats AS former "
+                "WHERE stats.table_id = former.table_id AND stats.column_id = former.column_id"
             )
             # Equal counts tell DuckLake that the statistics are exact; after deletions they are not, and min() would lie.
             self.duck.execute(
                 f"UPDATE {_RAW}.ducklake_table_stats AS stats "
-                "SET record_count = greatest(stats.record_count, remembered.record_count) "
-                "FROM temp.remembered_stats AS remembered WHERE stats.table_id = remembered.table_id"
+                "SET record_count = greatest(stats.record_count, former.record_count) "
+                "FROM temp.former_table_stats AS former WHERE stats.table_id = former.table_id"
+            )
+            self.duck.execute(
+                f"UPDATE {_RAW}.ducklake_files_scheduled_for_deletion SET schedule_start = $now "
+                "WHERE data_file_id NOT IN (SELECT data_file_id FROM temp.former_files_scheduled_for_deletion)",
+                {"now": self.clock()},
             )
         finally:
             self.duck.detach(_RAW)

@@ -37,7 +37,9 @@ def api(tmp_path: Path) -> ApiShop:
 
 
 def test_one_request_brings_a_small_file_in_and_tells_what_became_of_it(api):
-    answer = api.client.post("/v1/uploads?dataset=orders&filename=o.csv", content=ORDERS + "1,2024-01-01,c,paid,DE,5,\n")
+    answer = api.client.post(
+        "/v1/uploads?dataset=orders&filename=o.csv", content=ORDERS + "1,2024-01-01,c,paid,DE,5,\n"
+    )
     told = answer.json()
     assert (answer.status_code, told["status"], told["accepted"]) == (201, "loaded", 1)
     assert api.shop.rows("SELECT order_id, total FROM orders") == [("1", 5)]
@@ -54,12 +56,19 @@ def test_a_signed_url_takes_the_file_and_the_status_follows(api):
     put = api.anonymous().put(told["url"], content=ORDERS + "1,2024-01-01,c,paid,DE,5,\n", headers=told["headers"])
     assert put.status_code == 200, put.text
     state = api.client.get(told["status_url"]).json()
-    assert (state["status"], state["filename"], state["received"], state["accepted"]) == ("loaded", "my orders.csv", 1, 1)
+    assert (state["status"], state["filename"], state["received"], state["accepted"]) == (
+        "loaded",
+        "my orders.csv",
+        1,
+        1,
+    )
 
 
 def test_a_file_that_arrived_and_was_not_looked_at_is_received(tmp_path):
     api = api_shop_in(tmp_path, ingest=False)
-    answer = api.client.post("/v1/uploads?dataset=orders&filename=o.csv", content=ORDERS + "1,2024-01-01,c,paid,DE,5,\n")
+    answer = api.client.post(
+        "/v1/uploads?dataset=orders&filename=o.csv", content=ORDERS + "1,2024-01-01,c,paid,DE,5,\n"
+    )
     assert (answer.status_code, answer.json()["status"]) == (202, "received")
     assert api.client.get(answer.headers["location"]).json()["status"] == "received"
 
@@ -89,7 +98,9 @@ def test_a_held_file_is_a_problem_that_says_why_and_can_be_corrected(api):
     assert (state["status"], state["replay_of"]) == ("loaded", held)
 
 
-@pytest.mark.parametrize(("body", "reason"), [(b"order_id,ordered_at\n", "empty_file"), (b"\x89PNG\r\n\x1a\n", "unreadable")])
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"order_id,ordered_at\n", "empty_file"), (b"\x89PNG\r\n\x1a\n", "unreadable")]
+)
 def test_what_is_no_table_is_held(api, body, reason):
     answer = api.client.post("/v1/uploads?dataset=orders&filename=o.csv", content=body)
     assert (code_of(answer), answer.json()["reason_code"]) == ((422, "upload_held"), reason)
@@ -155,7 +166,9 @@ def test_a_dataset_tells_its_contract_schema_size_freshness_and_quality(shared_a
     assert (told["quality"]["received"], told["quality"]["accepted"]) == (25, 25)
     assert told["quality"]["measures"]["customer_id"]["missing"] == 5
     names = [one["name"] for one in shared_api.client.get("/v1/datasets").json()["datasets"]]
-    assert names == sorted(names) and "orders" in names and "products" in names
+    assert names == sorted(names)
+    assert "orders" in names
+    assert "products" in names
 
 
 def test_a_new_contract_makes_a_dataset_and_a_changed_type_is_refused(api):
@@ -391,7 +404,9 @@ def test_a_key_of_several_columns_is_joined_by_commas(api):
 def test_a_row_that_breaks_a_rule_is_refused_with_the_rule(api):
     refused = api.client.put("/v1/datasets/orders/rows/1", json={"ordered_at": "yesterday"})
     assert code_of(refused) == (422, "row_held")
-    assert [(e["where"], e["rule"], e["value"]) for e in refused.json()["errors"]] == [("ordered_at", "type", "yesterday")]
+    assert [(e["where"], e["rule"], e["value"]) for e in refused.json()["errors"]] == [
+        ("ordered_at", "type", "yesterday")
+    ]
     missing = api.client.put("/v1/datasets/orders/rows/1", json={"total": 5})
     assert [(e["where"], e["rule"]) for e in missing.json()["errors"]] == [("ordered_at", "required")]
     assert code_of(api.client.get("/v1/datasets/orders/rows/1")) == (404, "unknown_row")
@@ -436,7 +451,8 @@ def test_personal_data_is_for_keys_that_may_see_it_and_survives_those_that_may_n
     api.client.put(address, json={"email": "ann@example.org", "country": "DE"})
     plain = api.client_with("read", "write")
     seen = plain.get(address).json()
-    assert seen["row"]["email"] is None and "email" in seen["masked"]
+    assert seen["row"]["email"] is None
+    assert "email" in seen["masked"]
     assert code_of(plain.get("/v1/datasets/customers/rows?email=ann@example.org")) == (403, "forbidden")
     assert code_of(plain.get("/v1/datasets/customers/rows?order=email")) == (403, "forbidden")
     assert "ann@" not in plain.get("/v1/datasets/customers/rows").text
@@ -445,7 +461,8 @@ def test_personal_data_is_for_keys_that_may_see_it_and_survives_those_that_may_n
     assert (row["email"], row["country"]) == ("ann@example.org", "FR")
     newest = api.client.get("/v1/snapshots?limit=1").json()["snapshots"][0]["id"]
     changes = f"/v1/snapshots/{newest - 1}/changes/{newest}?dataset=customers"
-    assert "ann@" in api.client.get(changes).text and "ann@" not in plain.get(changes).text
+    assert "ann@" in api.client.get(changes).text
+    assert "ann@" not in plain.get(changes).text
 
 
 # --- who may ask -----------------------------------------------------------------------------------------------------
@@ -506,7 +523,8 @@ def test_no_filename_leads_out_of_its_folder(api, name):
     told = api.client.post("/v1/uploads", params={"dataset": "orders", "filename": name}, content=b"a,b\n1,2\n").json()
     keys = [info.key for info in api.shop.store.list("inbox/")]
     assert len(keys) == 1
-    assert keys[0].startswith(f"inbox/shop/orders/{told['upload_id']}/") and keys[0].count("/") == 4
+    assert keys[0].startswith(f"inbox/shop/orders/{told['upload_id']}/")
+    assert keys[0].count("/") == 4
 
 
 def test_a_revoked_key_ends(tmp_path):

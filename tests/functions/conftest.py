@@ -1,4 +1,4 @@
-"""What every runtime test needs: AWS's and Google's storage on this machine, and a file of which the answer is known."""
+"""What runtime tests need: AWS's and Google's storage on this machine, and a file of which the answer is known."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ def lambda_runtime(package: Path, handler: str, settings: Mapping[str, str], wor
         "AWS_REGION": "us-east-1",
         "LAMBDA_TASK_ROOT": str(package),
     }
-    with _started(command, package, environment | dict(settings), log, work):
-        _until_listening(port)
+    with _started(command, package, environment | dict(settings), log, work) as process:
+        _until_listening(port, process, log)
         yield LambdaRuntime(f"http://127.0.0.1:{port}", log)
 
 
@@ -64,8 +64,8 @@ def google_runtime(
     command = [google_python(), "-m", "functions_framework", "--target", target, "--host", "127.0.0.1"]
     command += ["--port", str(port)]
     command += ["--asgi"] if signature == "asgi" else ["--signature-type", signature]
-    with _started(command, package, {"PYTHONPATH": str(package), **settings}, log, work):
-        _until_listening(port)
+    with _started(command, package, {"PYTHONPATH": str(package), **settings}, log, work) as process:
+        _until_listening(port, process, log)
         yield f"http://127.0.0.1:{port}"
 
 
@@ -75,7 +75,13 @@ def _started(
 ) -> Iterator[subprocess.Popen[bytes]]:
     # A short folder of its own: DuckDB's temporary files and a home that is not this user's.
     with tempfile.TemporaryDirectory(dir=work) as home, log.open("wb") as output:
-        base = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home, "TEAL_TEMP_DIRECTORY": home, "LANG": "C.UTF-8"}
+        base = {
+            "PATH": os.environ["PATH"],
+            "HOME": home,
+            "TMPDIR": home,
+            "TEAL_TEMP_DIRECTORY": home,
+            "LANG": "C.UTF-8",
+        }
         process = subprocess.Popen(
             [str(part) for part in command], cwd=package, env=base | dict(environment), stdout=output, stderr=output,
             start_new_session=True,
@@ -83,17 +89,22 @@ def _started(
         try:
             yield process
         finally:
-            os.killpg(process.pid, 15)
+            _end(process, 15)
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
+                _end(process, 9)
                 process.wait()
 
 
-def _until_listening(port: int) -> None:
+def _end(process: subprocess.Popen[bytes], signal: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal)
+
+
+def _until_listening(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).close()
             return
@@ -101,7 +112,7 @@ def _until_listening(port: int) -> None:
             return
         except OSError:
             time.sleep(0.02)
-    raise RuntimeError(f"nothing answered within {START_SECONDS} seconds")
+    raise RuntimeError(f"no answer (exit code {process.poll()}): {log.read_text()[-2000:]}")
 
 
 def recorded(name: str) -> dict[str, Any]:

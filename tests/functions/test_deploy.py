@@ -80,7 +80,9 @@ def _sam(address: str, *arguments: str) -> None:
         "TEAL_ARCHITECTURE": ARCHITECTURE,
         "TEAL_PYTHON": VERSION,
     }
-    ran = subprocess.run([sam(), *arguments], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sam(), *arguments], cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stdout[-3000:] + ran.stderr[-3000:]
 
 
@@ -174,4 +176,3 @@ def _probe(stack: Stack, role: str) -> str:
     except functions.exceptions.ResourceConflictException:
         pass  # made by an earlier case
     return name
-

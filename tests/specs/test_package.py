@@ -1,0 +1,164 @@
+"""Packages for both processors: small enough, only wheels the runtime can load, only what this cloud needs."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+from scripts.build_package import (
+    LIMITS_MB,
+    PackageError,
+    Target,
+    build,
+    check,
+    interpreter,
+    libraries,
+    locked_requirements,
+    newest_glibc,
+    size_mb,
+)
+
+ROOT = Path(__file__).parent.parent.parent
+MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
+PACKAGES_OF_MODULES = {"backports": "backports-zstd", "dotenv": "python-dotenv", "google": "google-cloud-storage"}
+
+
+@pytest.fixture(scope="module", params=sorted(MACHINES))
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """The query function's package, the largest, for Lambda."""
+    folder = tmp_path_factory.mktemp(request.param) / "query"
+    build(Target("aws", "query", request.param, "3.13", with_wheels=True), folder)
+    return request.param, folder
+
+
+def needed_glibc(library: Path) -> tuple[int, int]:
+    """The newest glibc an ELF file asks for, from its table of needed versions."""
+    newest = (0, 0)
+    with library.open("rb") as file:
+        for section in ELFFile(file).iter_sections():
+            if isinstance(section, GNUVerNeedSection):
+                for _, wanted in section.iter_versions():
+                    for version in wanted:
+                        if match := re.fullmatch(r"GLIBC_(\d+)\.(\d+).*", version.name):
+                            newest = max(newest, (int(match[1]), int(match[2])))
+    return newest
+
+
+def test_the_package_fits(built: tuple[str, Path]) -> None:
+    assert 100 < size_mb(built[1]) <= LIMITS_MB["aws"]
+
+
+def test_every_library_is_for_that_processor_and_its_c_library_is_there(built: tuple[str, Path]) -> None:
+    architecture, folder = built
+    found = list(libraries(folder))
+    assert {"httpfs.duckdb_extension", "ducklake.duckdb_extension"} <= {library.name for library in found}
+    for library in found:
+        with library.open("rb") as file:
+            assert ELFFile(file)["e_machine"] == MACHINES[architecture], library
+        assert needed_glibc(library) <= newest_glibc(library) <= (2, 34), library
+
+
+def test_lambda_s_package_carries_neither_its_runtime_s_sdk_nor_another_cloud_s(built: tuple[str, Path]) -> None:
+    names = {path.name for path in built[1].iterdir()}
+    assert not names & {"boto3", "botocore", "google", "functions_framework", "pytest", "pip", "pyarrow", "pandas"}
+    assert {"duckdb", "fastapi", "mangum", "shared", "functions"} <= names
+
+
+def test_only_this_function_s_entry_point_of_this_cloud_is_inside(built: tuple[str, Path]) -> None:
+    found = {str(path.relative_to(built[1])) for path in (built[1] / "functions").rglob("*.py")}
+    assert found == {"functions/__init__.py", "functions/query/__init__.py", "functions/query/handler.py"}
+    assert not list(built[1].rglob("tests"))
+
+
+def test_licences_of_everything_inside_are_inside(built: tuple[str, Path]) -> None:
+    for metadata in built[1].glob("*.dist-info"):
+        assert (metadata / "METADATA").exists()
+        assert not (metadata / "RECORD").exists()  # it would lie: files were left out
+    assert len(list(built[1].glob("*.dist-info/**/LICEN*"))) > 10
+
+
+def test_bytecode_is_the_runtime_s_and_is_trusted_without_a_look_at_the_source(built: tuple[str, Path]) -> None:
+    python = interpreter("3.13")
+    compiled = list(built[1].glob("shared/**/*.pyc"))
+    if python is None:
+        assert compiled == []
+        return
+    assert compiled
+    script = "import importlib.util, sys; sys.stdout.buffer.write(importlib.util.MAGIC_NUMBER)"
+    magic = subprocess.run([python, "-c", script], capture_output=True, check=True).stdout
+    for path in compiled:
+        header = path.read_bytes()[:8]
+        assert header[:4] == magic, path
+        assert int.from_bytes(header[4:8], "little") == 0b01, path  # hash-based, unchecked (PEP 552)
+
+
+def test_bytecode_names_the_task_folder_and_not_this_machine(built: tuple[str, Path]) -> None:
+    text = b"".join(path.read_bytes() for path in built[1].glob("shared/__pycache__/*.pyc"))
+    assert str(built[1]).encode() not in text
+    assert (b"/var/task/shared/errors.py" in text) == (interpreter("3.13") is not None)
+
+
+def test_a_library_for_another_processor_is_no_package(built: tuple[str, Path]) -> None:
+    architecture, folder = built
+    other = next(machine for machine in MACHINES if machine != architecture)
+    with pytest.raises(PackageError, match="is not for"):
+        check(Target("aws", "query", other, "3.13", with_wheels=True), folder)
+
+
+def test_a_library_that_needs_a_newer_c_library_is_no_package(built: tuple[str, Path], tmp_path: Path) -> None:
+    library = next(libraries(built[1]))
+    planted = tmp_path / "newer.so"
+    planted.write_bytes(library.read_bytes()[:4096] + b"\0GLIBC_2.38\0")
+    with pytest.raises(PackageError, match="glibc"):
+        check(Target("aws", "query", built[0], "3.13", with_wheels=True), tmp_path)
+
+
+def test_google_gets_sources_and_a_hashed_lock_to_install(tmp_path: Path) -> None:
+    build(Target("gcp", "ingest", "x86_64", "3.13", with_wheels=False), tmp_path / "ingest")
+    assert {path.name for path in (tmp_path / "ingest").iterdir()} == {"main.py", "requirements.txt", "shared"}
+    assert (tmp_path / "ingest" / "main.py").read_text() == (ROOT / "functions" / "ingest" / "main.py").read_text()
+
+
+@pytest.mark.parametrize("cloud", ["aws", "gcp"])
+def test_every_locked_requirement_has_a_version_and_hashes(cloud: str) -> None:
+    requirements = re.split(r"\n(?=[a-z0-9])", locked_requirements(cloud).strip())
+    for requirement in requirements:
+        assert re.match(r"[a-z0-9._-]+==\S+", requirement), requirement
+        assert "--hash=sha256:" in requirement, requirement
+    assert len(requirements) > 15
+
+
+def test_no_lock_names_an_index() -> None:
+    for lock in ROOT.glob("requirements*.txt"):
+        assert not re.search(r"^--(index-url|extra-index-url|find-links)|https?://|file://", lock.read_text(), re.M), (
+            lock
+        )
+
+
+def test_everything_the_functions_import_is_locked() -> None:
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", locked_requirements("aws") + locked_requirements("gcp"), re.M))
+    locked |= {"boto3", "botocore"}  # Lambda's runtime brings them, the lock of Google's package does not need them
+    on_laptops = {"shared/cli.py"}
+    for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
+        if str(path.relative_to(ROOT)) in on_laptops or "cli" in path.relative_to(ROOT).parts:
+            continue
+        for name in foreign_imports(path):
+            assert PACKAGES_OF_MODULES.get(name, name.replace("_", "-")) in locked, f"{path.name} imports {name}"
+
+
+def foreign_imports(path: Path) -> set[str]:
+    """Top-level modules a file imports anywhere, less the standard library's and our own."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"shared", "functions", "__future__"}

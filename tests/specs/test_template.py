@@ -1,0 +1,160 @@
+"""What is deployed agrees with itself and with the code: settings, roles, timeouts, routes, on both clouds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from shared.settings import Settings
+
+ROOT = Path(__file__).parent.parent.parent
+SETTINGS = {f"TEAL_{name.upper()}" for name in Settings.model_fields}
+
+
+class _CloudFormation(yaml.SafeLoader):
+    """YAML with CloudFormation's short functions, kept as ``{"!Name": value}``."""
+
+
+def _function(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {f"!{tag}": loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {f"!{tag}": loader.construct_sequence(node, deep=True)}
+    raise AssertionError(f"!{tag} of a mapping")
+
+
+_CloudFormation.add_multi_constructor("!", _function)
+
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _CloudFormation)
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+CLOUD_BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
+
+
+def of_type(kind: str) -> dict[str, Any]:
+    """Properties by logical id."""
+    return {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"] == kind}
+
+
+def statements() -> list[tuple[str, dict[str, Any]]]:
+    """Every statement of every role, with the role's name."""
+    return [
+        (name, statement)
+        for name, role in of_type("AWS::IAM::Role").items()
+        for policy in role["Policies"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def google_environment(step_id: str) -> dict[str, str]:
+    """What ``--set-env-vars`` of one deploy step sets."""
+    [step] = [step for step in CLOUD_BUILD["steps"] if step["id"] == step_id]
+    [told] = [arg.removeprefix("--set-env-vars=") for arg in step["args"] if arg.startswith("--set-env-vars=")]
+    return dict(pair.split("=", 1) for pair in told.split(","))
+
+
+def test_every_variable_given_to_a_function_is_a_setting() -> None:
+    common = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
+    for name, function in of_type("AWS::Serverless::Function").items():
+        assert set(common) | set(function["Environment"]["Variables"]) <= SETTINGS, name
+    for step in ("deploy-query", "deploy-ingest", "deploy-tidy"):
+        assert set(google_environment(step)) - {"FUNCTION_USE_ASGI"} <= SETTINGS, step
+
+
+def test_google_settings_are_values_the_settings_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in ("deploy-query", "deploy-ingest", "deploy-tidy"):
+        for name, value in google_environment(step).items():
+            monkeypatch.setenv(name, value.replace("${_LOG_LEVEL}", CLOUD_BUILD["substitutions"]["_LOG_LEVEL"]))
+        assert Settings().lake.startswith("gs://")
+
+
+def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_run() -> None:
+    hidden = RESOURCES["UploadQueue"]["Properties"]["VisibilityTimeout"]
+    assert hidden >= 6 * RESOURCES["IngestFunction"]["Properties"]["Timeout"]
+
+
+def test_a_message_is_tried_five_times_and_then_kept_for_two_weeks() -> None:
+    assert RESOURCES["UploadQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+    assert RESOURCES["DeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+
+
+def test_the_api_answers_before_its_gateway_gives_up() -> None:
+    assert (
+        RESOURCES["QueryFunction"]["Properties"]["Timeout"] * 1000
+        < RESOURCES["ApiIntegration"]["Properties"]["TimeoutInMillis"]
+    )
+
+
+def test_no_role_has_a_wildcard_resource_or_action() -> None:
+    for role, statement in statements():
+        for resource in as_list(statement["Resource"]):
+            text = next(iter(resource.values())) if isinstance(resource, dict) else resource
+            assert re.match(r"(\$\{\w+\.Arn\}/[a-z.]+|\w+\.Arn$)", text), (role, text)
+        assert not [action for action in as_list(statement["Action"]) if "*" in action], role
+
+
+def test_only_ingest_and_tidy_write_data() -> None:
+    def writable(role: str) -> set[str]:
+        return {
+            next(iter(resource.values()))
+            for name, statement in statements()
+            if name == role and statement["Effect"] == "Allow" and "s3:PutObject" in as_list(statement["Action"])
+            for resource in as_list(statement["Resource"])
+        }
+
+    assert writable("QueryRole") == {
+        "${LakeBucket.Arn}/lake/*/answers/*",
+        "${LakeBucket.Arn}/uploads/*",
+        "${LakeBucket.Arn}/keys/signing.secret",
+        "${InboxBucket.Arn}/inbox/*",
+    }
+    assert "${LakeBucket.Arn}/lake/*" in writable("IngestRole") & writable("TidyRole")
+    assert not [resource for resource in writable("IngestRole") | writable("TidyRole") if "keys/" in resource]
+
+
+def test_every_bucket_is_private_encrypted_and_versioned() -> None:
+    for name, bucket in of_type("AWS::S3::Bucket").items():
+        assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
+        assert RESOURCES[name]["DeletionPolicy"] == "Retain", name
+
+
+def test_every_function_has_a_log_group_that_forgets_and_an_alarm() -> None:
+    groups = {
+        group["LogGroupName"]["!Sub"]: group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values()
+    }
+    watched = str([alarm["Dimensions"] for alarm in of_type("AWS::CloudWatch::Alarm").values()])
+    for name, function in of_type("AWS::Serverless::Function").items():
+        assert "/aws/lambda/" + function["FunctionName"]["!Sub"] in groups
+        assert f"'!Ref': '{name}'" in watched
+    assert "DeadLetterQueue.QueueName" in watched
+    assert set(map(str, groups.values())) == {"{'!Ref': 'LogRetentionDays'}"}
+
+
+def test_handlers_of_both_clouds_exist() -> None:
+    for function in of_type("AWS::Serverless::Function").values():
+        module, _, name = function["Handler"].rpartition(".")
+        assert re.search(rf"^(def {name}\(|{name} = )", (ROOT / (module.replace(".", "/") + ".py")).read_text(), re.M)
+    for step in CLOUD_BUILD["steps"]:
+        for entry in (arg.removeprefix("--entry-point=") for arg in step.get("args", []) if "--entry-point=" in arg):
+            assert re.search(rf"def {entry}\(", (ROOT / "functions" / entry / "main.py").read_text())
+
+
+def test_both_clouds_run_the_same_python_and_never_one_with_an_old_c_library() -> None:
+    runtime = TEMPLATE["Globals"]["Function"]["Runtime"]
+    assert runtime in ("python3.12", "python3.13")
+    told = {arg for step in CLOUD_BUILD["steps"] for arg in step.get("args", []) if arg.startswith("--runtime=")}
+    assert told == {"--runtime=" + runtime.replace(".", "")}
+
+
+def test_the_make_targets_are_the_functions() -> None:
+    targets = set(re.findall(r"^build-(\w+):", (ROOT / "functions" / "Makefile").read_text(), re.M))
+    assert targets == set(of_type("AWS::Serverless::Function"))
