@@ -46,7 +46,9 @@ UNUSED = (
     "REQUESTED",
     "direct_url.json",
 )
-"""Of the installed wheels. Licences stay, since they are due to their authors, and METADATA, which is read at run time."""
+"""Of the installed wheels. Licences stay, which are due to their authors, and METADATA, which is read at run time."""
+LAPTOP_ONLY = ("cli", "cli.py", "remote.py")
+"""Of our own code: the command line, and how it talks to a deployed API."""
 UNUSED_PARTS = ("duckdb/experimental", "adbc_driver_duckdb", "_duckdb-stubs")
 
 
@@ -116,7 +118,7 @@ def copy_code(target: Target, into: Path) -> None:
 
     Lambda names its handler by path; Cloud Functions wants ``main.py`` at the top.
     """
-    ignored = shutil.ignore_patterns("__pycache__", "cli", "cli.py")
+    ignored = shutil.ignore_patterns("__pycache__", *LAPTOP_ONLY)
     shutil.copytree(ROOT / "shared", into / "shared", ignore=ignored, dirs_exist_ok=True)
     entry_point = ROOT / "functions" / target.function / ENTRY_POINTS[target.cloud]
     if target.cloud == "gcp":
@@ -132,8 +134,8 @@ def copy_code(target: Target, into: Path) -> None:
 def compile_to_bytecode(version: str, package: Path, *parts: str) -> None:
     """Byte-compile a package, or some folders of it, with the runtime's own version of Python.
 
-    Its folder is read-only, so it would compile at every start. Unchecked hashes, because nothing changes there and file
-    times do not survive a zip.
+    Its folder is read-only, so it would compile at every start. Unchecked hashes, because nothing changes there and
+    file times do not survive a zip.
     """
     python = interpreter(version)
     if python is None:

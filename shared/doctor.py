@@ -1,4 +1,4 @@
-"""Looks whether an installation and a lake are healthy, and says so check by check; changes nothing but probe objects."""
+"""Looks whether an installation and a lake are healthy, check by check; changes nothing but its probe objects."""
 
 from __future__ import annotations
 
@@ -90,8 +90,16 @@ class Doctor:
         some = "; ".join(said(file, listing) for file in gone[:MOST_SAID])
         return [
             Finding("catalog", True, f"snapshot {snapshot}, {copy.path.stat().st_size:,} bytes", required=True),
-            Finding("tables", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(tables)}", required=True),
-            Finding("files", not gone, f"{len(gone)} of {len(files)}: {some}" if gone else
-                    f"{len(files):,} files, {size:,} bytes, as recorded", required=True),
+            Finding(
+                "tables", not absent, f"missing: {', '.join(absent)}" if absent else f"{len(tables)}", required=True
+            ),
+            Finding(
+                "files",
+                not gone,
+                f"{len(gone)} of {len(files)}: {some}"
+                if gone
+                else f"{len(files):,} files, {size:,} bytes, as recorded",
+                required=True,
+            ),
             Finding("former_catalogs", kept > 1, f"{kept} versions kept", required=False),
         ]

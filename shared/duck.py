@@ -113,7 +113,7 @@ class Duck:
     def relation(self, sql: str, parameters: Mapping[str, Any]) -> Any:
         """The rows of one SELECT as an object with the Arrow C stream interface."""
         with _errors_translated():
-            return self.connection.execute(sql, parameters)  # type: ignore[arg-type]  # Mapping is fine
+            return self.connection.sql(sql, params=dict(parameters))
 
     def value(self, sql: str, parameters: Parameters = None) -> Any:
         """The first column of the first row, or None."""

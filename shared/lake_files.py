@@ -14,7 +14,7 @@ from shared.storage.base import ObjectInfo, ObjectStore
 
 @dataclass(frozen=True)
 class LakeFile:
-    """A file some snapshot needs; ``key`` is None when it lies outside this store. ``current``: the newest one reads it."""
+    """A file some snapshot needs (``current``: the newest one); ``key`` is None when it lies outside this store."""
 
     key: str | None
     size_bytes: int

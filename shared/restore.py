@@ -1,7 +1,7 @@
 """Brings a lost or damaged catalog back from the bucket's former versions; nothing is erased.
 
-The rule: only a catalog is put back that opens and all of whose files are there, the newest such. What was committed after
-it is reported: the inbox still has those uploads, and delivering them again loads them again.
+The rule: only a catalog is put back that opens and all of whose files are there, the newest such. What was committed
+after it is reported: the inbox still has those uploads, and delivering them again loads them again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ SKIPPED_SNAPSHOTS = 10_000
 class Restored:
     """What a restore did: ``changed`` is False when the catalog was whole.
 
-    ``version_at`` is when the chosen catalog was written, ``files_brought_back`` counts deleted data files that came back
-    from their own former versions, ``again`` are inbox objects the ledger does not know (any more).
+    ``version_at`` is when the chosen catalog was written, ``files_brought_back`` counts deleted data files that came
+    back from their own former versions, ``again`` are inbox objects the ledger does not know (any more).
     """
 
     changed: bool

@@ -24,9 +24,9 @@ KEPT = frozenset({("teal", "uploads"), ("teal", "quality"), ("teal", "contracts"
 def roll_back(writer: LakeWriter, snapshot: int, *, author: str, duck: Duck | None = None) -> Committed[int]:
     """Make every table what it was at ``snapshot``, in one commit; returns the number of tables that differed.
 
-    Tables and columns that came since go (older snapshots still show them; built-in tables are emptied instead), those
-    that went come back. In the ledger, uploads loaded since become ``rolled_back``: their events stay done, and the same
-    bytes may be uploaded again. Contracts of then become the newest versions. Raises SnapshotNotFoundError.
+    Tables and columns that came since go (older snapshots still show them; built-in tables are emptied instead),
+    those that went come back. In the ledger, uploads loaded since become ``rolled_back``: their events stay done, and
+    the same bytes may be uploaded again. Contracts of then become the newest versions. Raises SnapshotNotFoundError.
     """
 
     def change(change: Change) -> int:
@@ -69,13 +69,13 @@ class _Sums:
 
 
 def _tables(duck: Duck, snapshot: int) -> dict[tuple[str, str], int]:
-    """DuckLake's id of every table of a snapshot, by schema and name: made anew under the same name it is another one."""
+    """DuckLake's id of every table of a snapshot, by schema and name; made anew under its name it has another id."""
     rows = duck.execute(statement("rollback/tables"), {"snapshot": snapshot})
     return {(schema, table): number for schema, table, number in rows}
 
 
 def _restore(change: Change, schema: str, table: str, snapshot: int, span: tuple[int, int] | None) -> bool:
-    """Set one table back; equal rows stay where they are. ``span`` is where to look for its changes, None is everywhere."""
+    """Set one table back; equal rows stay where they are. ``span`` says where its changes are, None: anywhere."""
     duck, name = change.duck, _name(schema, table)
     at = f"{name} AT (VERSION => {int(snapshot)})"
     now, then = duck.columns(name), {row[0]: row[1] for row in duck.execute(f"DESCRIBE SELECT * FROM {at}")}
@@ -124,9 +124,7 @@ def _compare(duck: Duck, before: str, after: str, *, only_changed: bool) -> None
     """Rows that came since and rows that are gone since, each with its place."""
     touched = " WHERE rowid IN (SELECT _place FROM temp.rollback_places)" if only_changed else ""
     for word, one, other in (("came", after, before), ("gone", before, after)):
-        duck.execute(
-            f"CREATE OR REPLACE TEMP TABLE rollback_{word} AS ({one}{touched}) EXCEPT ALL ({other}{touched})"
-        )
+        duck.execute(f"CREATE OR REPLACE TEMP TABLE rollback_{word} AS ({one}{touched}) EXCEPT ALL ({other}{touched})")
 
 
 def _would_be_equal(duck: Duck, before: str, after: str, columns: dict[str, str]) -> bool:
@@ -161,9 +159,7 @@ def _redo_table(
     """A table that went since comes back with its rows."""
     duck, name = change.duck, _name(schema, table)
     # Read first: once the name is taken in this transaction, the old table hides behind the new one.
-    duck.execute(
-        f"CREATE OR REPLACE TEMP TABLE rollback_gone AS SELECT * FROM {name} AT (VERSION => {int(snapshot)})"
-    )
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE rollback_gone AS SELECT * FROM {name} AT (VERSION => {int(snapshot)})")
     if schema == "main" and table in contracts:
         create_table(duck, LAKE, contracts[table][-1])
         for column, kind in duck.columns("temp.rollback_gone").items():

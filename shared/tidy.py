@@ -1,8 +1,8 @@
 """Keeps lakes healthy: flush, rewrite, merge, expire, verify, delete; safe beside writers, readers and itself.
 
 The rule: nothing is deleted by a commit. A commit only schedules files; a later step deletes what no snapshot of the
-*published* catalog needs and what has been unneeded for the whole grace period. Whoever commits afterwards builds on that
-catalog and so needs none of it, and files of a commit in flight are younger than the grace period.
+*published* catalog needs and what has been unneeded for the whole grace period. Whoever commits afterwards builds on
+that catalog and so needs none of it, and files of a commit in flight are younger than the grace period.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class TidyRules:
 
 @dataclass
 class TidyReport:
-    """What was done for one lake: files merged, rewritten and deleted, rows flushed, snapshots expired, and what is wrong.
+    """What was done for one lake: files merged, rewritten, deleted, rows flushed, snapshots expired; what is wrong.
 
     ``postponed`` names work that lost every race or ran out of time; the next run goes on with it. While there are
     ``problems``, no data file is deleted.
@@ -149,7 +149,7 @@ class _Run:
             self.report.postponed.append("expire snapshots")
 
     def sweep(self) -> None:
-        """Verify that all files are there, then delete what nothing needs, then forget what was scheduled and is gone."""
+        """Verify that all files are there, delete what nothing needs, then forget what was scheduled and is gone."""
         tenant = self.report.tenant
         now = self.store.clock()
         too_old = now - timedelta(hours=self.rules.orphan_grace_hours)

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -20,13 +18,13 @@ from shared.catalog.reader import LakeReader, PinnedLake
 from shared.errors import (
     AppError,
     EmptyFileError,
-    InputError,
     InvalidParameterError,
     NothingToReplayError,
     ObjectNotFoundError,
     UnknownUploadError,
     UploadTooLargeError,
 )
+from shared.inbox import COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_upload_id, record_key, safe_name
 from shared.keys import Principal
 from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
@@ -35,13 +33,9 @@ from shared.values import NAME, UploadedObject
 
 log = logging.getLogger("teal.uploads")
 
-AUTO = "auto"
-COMMANDS = "_commands"
-UPLOAD_ID = re.compile(r"(?:u[0-9a-f]{23}|[0-9a-f]{24})\Z")
 STATUSES = ("loaded", "held", "skipped", "rolled_back")
 
 _POLL_SECONDS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.25, 0.5)
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True)
@@ -154,17 +148,15 @@ class Uploads:
     def submit_rows(self, principal: Principal, dataset: str, rows: list[dict[str, Any]]) -> UploadState:
         """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name."""
         upload_id = new_upload_id()
-        lines = "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows)
-        # The same edit made twice is two edits, but the same bytes are one file: blanks that spell the id part them.
-        body = lines.rstrip("\n") + _blanks(upload_id) + "\n"
-        key = f"inbox/{principal.tenant}/{dataset}/{upload_id}/row.ndjson"
-        return self._put_and_wait(principal.tenant, upload_id, key, body.encode(), "application/x-ndjson")
+        key = inbox_key(principal.tenant, dataset, upload_id, "row.ndjson")
+        body = edit_body(upload_id, rows)
+        return self._put_and_wait(principal.tenant, upload_id, key, body, "application/x-ndjson")
 
     def command(self, principal: Principal, command: str, arguments: Mapping[str, Any]) -> UploadState:
         """Put a command into the inbox and wait for its row of the ledger."""
         upload_id = new_upload_id()
         document = {**arguments, "command": command, "author": principal.key_id}
-        key = f"inbox/{principal.tenant}/{COMMANDS}/{upload_id}/{command}.json"
+        key = inbox_key(principal.tenant, COMMANDS, upload_id, f"{command}.json")
         body = json.dumps(document, default=str).encode()
         return self._put_and_wait(principal.tenant, upload_id, key, body, "application/json")
 
@@ -294,7 +286,7 @@ class Uploads:
         if order.replaces and self.state(principal.tenant, order.replaces).status == "loaded":
             raise NothingToReplayError("The upload this one replaces is in the lake already.")
         upload_id = new_upload_id()
-        key = f"inbox/{principal.tenant}/{order.dataset}/{upload_id}/{safe_name(order.filename)}"
+        key = inbox_key(principal.tenant, order.dataset, upload_id, safe_name(order.filename))
         record = {
             "upload_id": upload_id,
             "key": key,
@@ -308,7 +300,7 @@ class Uploads:
             "created_at": datetime.now(UTC).isoformat(),
         }
         body = json.dumps(record, ensure_ascii=False).encode()
-        self.lake.put(_record_key(principal.tenant, upload_id), body, content_type="application/json")
+        self.lake.put(record_key(principal.tenant, upload_id), body, content_type="application/json")
         return upload_id, key
 
     def _check_options(self, options: Mapping[str, Any]) -> None:
@@ -349,32 +341,11 @@ class Uploads:
 
     def _record(self, tenant: str, upload_id: str) -> dict[str, Any]:
         try:
-            body, _ = self.lake.get(_record_key(tenant, upload_id))
+            body, _ = self.lake.get(record_key(tenant, upload_id))
         except ObjectNotFoundError:
             return {}
         record: dict[str, Any] = json.loads(body)
         return record
-
-
-def new_upload_id() -> str:
-    """The letter u and 23 hexadecimal digits: ids the ledger makes itself have 24 digits and no u."""
-    return "u" + secrets.token_hex(12)[1:]
-
-
-def safe_name(filename: str) -> str:
-    """A file's name as the end of a key: its ending survives, folders and odd characters do not. Raises InputError."""
-    name = _UNSAFE.sub("-", filename.replace("\\", "/").rsplit("/", 1)[-1]).lstrip(".-")
-    if not name:
-        raise InputError("A file needs a name with a letter or a digit.")
-    return name[-100:].lstrip(".-") or "file"
-
-
-def _record_key(tenant: str, upload_id: str) -> str:
-    return f"uploads/{tenant}/{upload_id}.json"
-
-
-def _blanks(upload_id: str) -> str:
-    return "".join("\t" if bit == "1" else " " for bit in f"{int(upload_id[1:], 16):b}")
 
 
 def _ledger_state(lake: PinnedLake, upload_id: str) -> UploadState | None:

@@ -137,6 +137,8 @@ def _document(app: FastAPI, scope_of: dict[Route, str]) -> dict[str, Any]:
         }
         document["components"].setdefault("schemas", {})["Problem"] = problems.SCHEMA
         for operations in document["paths"].values():
+            # HEAD is GET without a body; described twice it would only have the same operation id twice.
+            operations.pop("head", None)
             for operation in operations.values():
                 # FastAPI describes its own error body, which is never sent here.
                 operation["responses"].pop("422", None)

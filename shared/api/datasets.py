@@ -13,8 +13,9 @@ from shared.api.replies import AtQuery, json_reply
 from shared.api.uploads import command_reply
 from shared.datasets.contract import Contract
 from shared.errors import InvalidParameterError
+from shared.inbox import AUTO
 from shared.snapshots import DatasetFacts, Snapshots
-from shared.uploads import AUTO, Uploads
+from shared.uploads import Uploads
 
 
 def dataset_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:

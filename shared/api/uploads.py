@@ -15,7 +15,8 @@ from shared.api.auth import MAX_JSON_BYTES, Asker, GuardedRoute, body_of, requir
 from shared.api.problems import invalid_parameter
 from shared.api.replies import Asked, AtQuery, ListAsked, csv_reply, json_reply, next_link, wants_csv
 from shared.errors import CommandRefusedError, UploadHeldError
-from shared.uploads import AUTO, UploadOrder, Uploads, UploadState
+from shared.inbox import AUTO
+from shared.uploads import UploadOrder, Uploads, UploadState
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,10 +1,10 @@
 """The catalog as maintenance commits to it: what DuckLake 1.0 gets wrong while it rewrites files is put right here.
 
-Two faults, both seen with DuckLake 1.0 on DuckDB 1.5.5 and both silent. A rewrite narrows the table's statistics to the rows
-that are left, and older snapshots are then read with them: their answers become wrong. Deletions that are still inside the
-catalog when their file is rewritten come apart from it: once flushed, older snapshots hold rows twice. So statistics never
-narrow, and everything is flushed before a rewrite, in the same swap. Files are scheduled by the store's clock, the one their
-ages are measured with.
+Two faults, both seen with DuckLake 1.0 on DuckDB 1.5.5 and both silent. A rewrite narrows the table's statistics to
+the rows that are left, and older snapshots are then read with them: their answers become wrong. Deletions that are
+still inside the catalog when their file is rewritten come apart from it: once flushed, older snapshots hold rows
+twice. So statistics never narrow, and everything is flushed before a rewrite, in the same swap. Files are scheduled
+by the store's clock, the one their ages are measured with.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KEPT = ("min_value", "max_value", "contains_null", "contains_nan", "extra_stats
 
 @dataclass(frozen=True)
 class CarefulCatalog:
-    """A catalog for commits that change where rows lie and not what they are; ``duck`` is the session of those commits."""
+    """A catalog for commits that change where rows lie, not what they are; ``duck`` is the session they run in."""
 
     catalog: Catalog
     duck: Duck
@@ -88,7 +88,7 @@ class CarefulCatalog:
                 "FROM temp.former_table_column_stats AS former "
                 "WHERE stats.table_id = former.table_id AND stats.column_id = former.column_id"
             )
-            # Equal counts tell DuckLake that the statistics are exact; after deletions they are not, and min() would lie.
+            # Equal counts tell DuckLake that statistics are exact; after deletions they are not, and min() would lie.
             self.duck.execute(
                 f"UPDATE {_RAW}.ducklake_table_stats AS stats "
                 "SET record_count = greatest(stats.record_count, former.record_count) "

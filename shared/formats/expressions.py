@@ -60,7 +60,12 @@ def time_expression(text: str, found: TimeFormat, sql_type: str) -> str:
         instant = f"to_timestamp(TRY_CAST({text} AS DOUBLE) / {found.epoch})"
     elif found.is_iso:
         # A cast to TIMESTAMP would drop an offset without a word; words such as 'epoch' and 'infinity' are no times.
-        instant = f"CASE WHEN {text} < ':' AND contains({text}, '-') THEN TRY_CAST({text} AS TIMESTAMPTZ) END"
+        # DuckDB wants +03:00 where some exports write +0300.
+        offset = f"regexp_replace({text}, ' ?([+-][0-9]{{2}})([0-9]{{2}})$', '\\1:\\2')"
+        instant = (
+            f"CASE WHEN {text} < ':' AND contains({text}, '-') "
+            f"THEN coalesce(TRY_CAST({text} AS TIMESTAMPTZ), TRY_CAST({offset} AS TIMESTAMPTZ)) END"
+        )
     else:
         patterns = ", ".join(literal(pattern) for pattern in found.formats)
         naive = f"try_strptime({text}, [{patterns}])"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -14,13 +14,36 @@ from shared.datasets.registry import missing, plain
 
 FOLDER = Path(__file__).parent
 
+MANY_COLUMNS = 8
+"""A source with so many columns is not met by chance."""
+
 
 @dataclass(frozen=True)
 class Shape:
-    """One header of a source: the columns it must have, and what some of them are called in the SELECTs."""
+    """One header of a source: the columns it must have, those it may have, and what they are called in the SELECTs."""
 
     columns: tuple[str, ...]
     rename: dict[str, str]
+    optional: tuple[str, ...] = ()
+    aliases: dict[str, list[str]] = field(default_factory=dict)
+
+    def bind(self, header: Sequence[str]) -> dict[str, str]:
+        """Which header name is which column of ours; a column's own name wins over its aliases."""
+        headers = {plain(name): name for name in reversed(header)}
+        bound: dict[str, str] = {}
+        for column in (*self.columns, *self.optional):
+            if plain(column) in headers:
+                bound[column] = headers[plain(column)]
+        for column in (*self.columns, *self.optional):
+            for alias in self.aliases.get(column, ()):
+                name = headers.get(plain(alias))
+                if column not in bound and name is not None and name not in bound.values():
+                    bound[column] = name
+        return bound
+
+    def fits(self, header: Sequence[str]) -> bool:
+        """Every column it must have is there."""
+        return set(self.columns) <= self.bind(header).keys()
 
 
 @dataclass(frozen=True)
@@ -41,8 +64,7 @@ class Source:
 
     def shape_for(self, header: Sequence[str]) -> Shape | None:
         """The shape whose columns are all in the header."""
-        there = {plain(name) for name in header}
-        return next((s for s in self.shapes if all(plain(column) in there for column in s.columns)), None)
+        return next((shape for shape in self.shapes if shape.fits(header)), None)
 
 
 @cache
@@ -57,13 +79,22 @@ def source_for(header: Sequence[str]) -> Source | None:
     return next((source for source in sources() if source.shape_for(header)), None)
 
 
+def nearly(header: Sequence[str]) -> bool:
+    """The header lacks at most two columns of a source with many: taking it for something else would be a guess."""
+    for source in sources():
+        for shape in source.shapes:
+            lacking = set(shape.columns) - shape.bind(header).keys()
+            if len(shape.columns) >= MANY_COLUMNS and 0 < len(lacking) <= 2:  # noqa: PLR2004 - as the docstring says
+                return True
+    return False
+
+
 def nearest(header: Sequence[str], contracts: Sequence[Contract]) -> str:
     """A sentence for a person: what the header comes closest to, and what is missing."""
-    there = {plain(name) for name in header}
     guesses: list[tuple[float, str, list[str]]] = []
     for source in sources():
         for shape in source.shapes:
-            lacking = [column for column in shape.columns if plain(column) not in there]
+            lacking = [column for column in shape.columns if column not in shape.bind(header)]
             guesses.append((1 - len(lacking) / len(shape.columns), source.title, lacking))
     for contract in contracts:
         lacking = missing(contract, header)
@@ -86,7 +117,10 @@ def _source(folder: Path) -> Source:
         title=told["title"],
         primary=told["primary"],
         selects={target: (folder / f"{target}.sql").read_text(encoding="utf-8") for target in told["targets"]},
-        shapes=tuple(Shape(tuple(s["columns"]), s.get("rename", {})) for s in told["shapes"]),
+        shapes=tuple(
+            Shape(tuple(s["columns"]), s.get("rename", {}), tuple(s.get("optional", ())), s.get("aliases", {}))
+            for s in told["shapes"]
+        ),
         times=tuple(told.get("times", ())),
         timezone=told.get("timezone"),
         date_order=told.get("date_order"),

@@ -14,7 +14,7 @@ from shared.errors import UnknownColumnsError
 from shared.formats.base import open_table
 from shared.formats.expressions import detect_time_format, iso_time_format, time_expression
 from shared.formats.table import TextTable
-from shared.sources.known import Source, nearest, source_for
+from shared.sources.known import Source, nearest, nearly, source_for
 from shared.sql.load import statement
 from shared.steps.judge import Shape, Staged, judge
 from shared.steps.ledger import Contracts
@@ -64,10 +64,10 @@ def read_and_judge(
             f"{key.dataset} needs column {', '.join(missing(contract, table.columns))}; "
             f"the file has {', '.join(table.columns[:20])}."
         )
-    if source is not None and (contract is None or missing(contract, table.columns)):
+    if source is not None and (contract is None or missing(contract, table.columns) or _holds_more(source, key.dataset)):
         return _through_source(duck, table, source, contracts, reading)
     if contract is None and key.dataset == "auto":
-        contract = best(contracts.values(), table.columns)
+        contract = None if nearly(table.columns) else best(contracts.values(), table.columns)
         if contract is None:
             raise UnknownColumnsError(f"Unknown columns. {nearest(table.columns, tuple(contracts.values()))}")
     if contract is None:
@@ -167,7 +167,9 @@ def _through_source(
     shape = source.shape_for(table.columns)
     assert shape is not None  # noqa: S101 - source_for found the source by this shape
     zone = source.timezone or reading.timezone
-    renamed = {name: shape.rename.get(name, name) for name in table.columns}
+    bound = shape.bind(table.columns)
+    names = {header: shape.rename.get(column, column) for column, header in bound.items()}
+    renamed = {name: names.get(name, name) for name in table.columns}
     duck.execute(f"SET TimeZone = {literal(zone)}")
     columns = []
     for name, final in renamed.items():
@@ -177,6 +179,7 @@ def _through_source(
             instant = time_expression(text, found, "TIMESTAMPTZ")
             text = f"coalesce(strftime({instant}, '%Y-%m-%d %H:%M:%S'), {text})"
         columns.append(f"{text} AS {quoted(final)}")
+    columns += [f"NULL::VARCHAR AS {quoted(column)}" for column in shape.optional if column not in bound]
     duck.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS SELECT {', '.join(columns)} FROM raw_file")
     duck.execute("SET TimeZone = 'UTC'")
     duck.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + 1 AS _row, * FROM raw_rows")
@@ -191,6 +194,11 @@ def _through_source(
                 f"ANTI JOIN (SELECT _row - 1 AS place FROM {staged[0].table} WHERE _held IS NOT NULL) ON rowid = place"
             )
     return Read(tuple(staged), 0, source.name, (*table.notes, f"Read as {source.title}."))
+
+
+def _holds_more(source: Source, dataset: str) -> bool:
+    """A table of order lines that also tells of their orders: as one dataset alone, the other would be missing."""
+    return source.name == "order_lines" and dataset in source.selects
 
 
 def _judge_target(duck: Duck, source: Source, contract: Contract, zone: str, *, primary: bool) -> Staged:
@@ -213,7 +221,7 @@ def _judge_target(duck: Duck, source: Source, contract: Contract, zone: str, *, 
 
 def _keep_originals(duck: Duck, staged: Staged, columns: tuple[str, ...]) -> None:
     """Put the file's own row beside each held one; the mapped one is not what was sent."""
-    row = ", ".join(f"{literal(name)}, {quoted(name)}" for name in columns)
+    row = ", ".join(f"{literal(name)}, raw.{quoted(name)}" for name in columns)
     duck.execute(
         f"UPDATE {staged.table} AS staged SET _original = json_object({row})::VARCHAR "
         "FROM raw WHERE raw._row = staged._row AND staged._held IS NOT NULL"

@@ -198,7 +198,7 @@ def test_two_currencies_are_never_added(tmp_path):
 
 def test_an_empty_lake_answers_with_zeros(tmp_path):
     web = web_of(tmp_path)
-    assert web.rows("sales/summary")[0]["net_sales"] == "0"
+    assert web.rows("sales/summary")[0]["net_sales"] == "0.0000"
     assert web.rows("sales/by-period") == []
     assert web.rows("sales/by", dimension="product") == []
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +160,31 @@ def test_both_clouds_run_the_same_python_and_never_one_with_an_old_c_library() -
 def test_the_make_targets_are_the_functions() -> None:
     targets = set(re.findall(r"^build-(\w+):", (ROOT / "functions" / "Makefile").read_text(), re.M))
     assert targets == set(of_type("AWS::Serverless::Function"))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["cfn-lint", "template.yaml"],
+        ["check-jsonschema", "--builtin-schema", "vendor.cloudbuild", "cloudbuild.yaml"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_the_clouds_own_schemas_accept_it(command: list[str]) -> None:
+    program = Path(sys.executable).parent / command[0]
+    ran = subprocess.run([program, *command[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_only_keys_that_mean_something_are_in_the_template() -> None:
+    """An unquoted comma in a flow mapping makes a key without a value, and no linter minds."""
+
+    def empty(value: Any, path: str) -> list[str]:
+        if isinstance(value, dict):
+            return [found for key, item in value.items() for found in empty(item, f"{path}/{key}")]
+        if isinstance(value, list):
+            return [found for index, item in enumerate(value) for found in empty(item, f"{path}/{index}")]
+        return [path] if value is None else []
+
+    assert empty(TEMPLATE, "") == []
+    assert empty(yaml.safe_load("{Description: Compact, expire}"), "") == ["/expire"]

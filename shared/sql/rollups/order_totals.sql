@@ -38,6 +38,21 @@ order_sums AS (
     WHERE coalesce(discount, 0) <> 0 OR coalesce(tax, 0) <> 0 OR coalesce(shipping, 0) <> 0
 ),
 
+refunds AS (
+    SELECT
+        order_id,
+        'return'                         AS line_type,
+        'goods'                          AS kind,
+        0                                AS lines,
+        0::BIGINT                        AS units,
+        -refunded                        AS amount,
+        0::DECIMAL(18, 4)                AS discount,
+        0::DECIMAL(18, 4)                AS tax,
+        0::DECIMAL(18, 4)                AS shipping
+    FROM orders
+    WHERE coalesce(refunded, 0) <> 0
+),
+
 totals_alone AS (
     SELECT
         order_id,
@@ -57,6 +72,8 @@ sums AS (
     SELECT *, 0::DECIMAL(18, 4) AS tax, 0::DECIMAL(18, 4) AS shipping FROM line_sums
     UNION ALL BY NAME
     SELECT * FROM order_sums
+    UNION ALL BY NAME
+    SELECT * FROM refunds
     UNION ALL BY NAME
     SELECT * FROM totals_alone
 )
