@@ -87,8 +87,8 @@ def _best_shape(
     single = Shape("\x1f", options.quote if options.quote is not None else '"', comment=options.comment or "")
     alone = split(single)
     lonely = 0.8 * _score(alone, single)[0]
-    if best:
-        _refuse_two_characters(text, best[1].delimiter)
+    if not options.delimiter:
+        _refuse_two_characters(text)
     if best and best[3] >= _SURE_WIDTH and _even(best[2], best[3]):
         return best[1], best[2], best[3]
     if best and best[0] >= max(lonely, 0.3) and (best[0] >= _LEAST_CONSISTENT or _even(best[2], best[3])):
@@ -104,12 +104,12 @@ _SURE_WIDTH = 3
 """Lines that all split into so many cells, from one line on, are a table whatever stands before them."""
 
 
-def _refuse_two_characters(text: str, delimiter: str) -> None:
+def _refuse_two_characters(text: str, delimiter: str = "|") -> None:
     """Refuses a delimiter that is the second of two characters, such as +|: every cell would end with the first."""
     before = Counter(re.findall(r"([+&^~#*!$%|])" + re.escape(delimiter), text))
-    if before and delimiter == "|":
+    if before:
         mark, count = before.most_common(1)[0]
-        if count * 2 > text.count(delimiter):
+        if count * 2 > text.count(delimiter) and count > text.count("\n"):
             raise UnreadableFileError(
                 f"Cells seem to be separated by {mark}{delimiter}; a delimiter has one character. Convert the file first."
             )

@@ -99,6 +99,8 @@ def nearest(header: Sequence[str], contracts: Sequence[Contract]) -> str:
     for contract in contracts:
         lacking = missing(contract, header)
         needed = max(1, len(contract.required()))
+        if not lacking:
+            continue
         guesses.append((1 - len(lacking) / needed - 0.01, contract.name, lacking))
     share, name, lacking = max(guesses)
     if share <= 0:

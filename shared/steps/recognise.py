@@ -186,7 +186,7 @@ def _through_source(
     targets = [source.primary, *(name for name in source.selects if name != source.primary)]
     staged: list[Staged] = []
     for target in targets:
-        staged.append(_judge_target(duck, source, contracts[target], zone, primary=target == source.primary))
+        staged.append(_judge_target(duck, source, contracts[target], zone, table.decimal, primary=target == source.primary))
         if target == source.primary and staged[0].held:
             _keep_originals(duck, staged[0], tuple(renamed.values()))
             duck.execute(
@@ -201,7 +201,9 @@ def _holds_more(source: Source, dataset: str) -> bool:
     return source.name == "order_lines" and dataset in source.selects
 
 
-def _judge_target(duck: Duck, source: Source, contract: Contract, zone: str, *, primary: bool) -> Staged:
+def _judge_target(
+    duck: Duck, source: Source, contract: Contract, zone: str, decimal: str, *, primary: bool
+) -> Staged:
     view = quoted("mapped_" + contract.name)
     duck.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {source.selects[contract.name]}")
     given = [name for name in duck.columns(view) if name != "_row"]
@@ -212,6 +214,7 @@ def _judge_target(duck: Duck, source: Source, contract: Contract, zone: str, *, 
             table=view,
             columns={name: name for name in given if contract.column(name) or name == DELETED_COLUMN},
             originals=(),
+            decimal=decimal,
             timezone=zone,
             rows_numbered=primary,
             cheap_to_sample=False,

@@ -27,12 +27,12 @@ OTHER_COUNTS = {
     "nyc311.jsonl": 5,
     "tiny_utf8.jsonl": 2,
     "excel_two_sheets.xlsx": 5,
-    "parquet_int96_timestamps.parquet": 5,
+    "parquet_int96_timestamps.parquet": 6,
     "parquet_all_null_column.parquet": 8,
     "excel_merged_header.xlsx": 3,
 }
-"""Rows in the lake where the manifest counts otherwise or not at all: from reading the file by eye. One time of the INT96
-file is beyond what an instant can hold, and is held."""
+"""Rows in the lake where the manifest counts otherwise or not at all: from reading the file by eye.
+"""
 
 
 @pytest.mark.parametrize("name", FILES)

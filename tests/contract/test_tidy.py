@@ -1,4 +1,4 @@
-"""What maintenance promises: answers stay, files that somebody needs stay, everything else goes, with others at work."""
+"""What maintenance promises: answers stay, files that are needed stay, everything else goes, with others at work."""
 
 from __future__ import annotations
 
