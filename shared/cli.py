@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -33,6 +32,9 @@ from shared.values import UploadedObject
 
 TENANT = "shop"
 """The tenant of a laptop, unless another one is named."""
+
+WIDEST_TABLE = 9
+"""Rows with more columns than a terminal is wide are shown one below the other."""
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -292,8 +294,8 @@ def list_datasets(tenant: str, as_json: bool) -> None:
             "rows": one.rows,
             "files": one.files,
             "bytes": one.bytes,
-            "newest": str(one.newest_at or ""),
-            "updated": str(one.updated_at or ""),
+            "newest": one.newest_at,
+            "updated": one.updated_at,
         }
         for one in found
     ]
@@ -335,7 +337,7 @@ def snapshots(context: click.Context, tenant: str, as_json: bool, limit: int) ->
     if context.invoked_subcommand is None:
         found, _, _ = bootstrap.snapshots().newest(tenant, limit=limit)
         rows = [
-            {"id": s.id, "time": str(s.committed_at), "author": s.author, "message": s.message, "tables": s.tables}
+            {"id": s.id, "time": s.committed_at, "author": s.author, "message": s.message, "tables": s.tables}
             for s in found
         ]
         _show(rows, as_json)
@@ -413,8 +415,7 @@ def tidy(as_json: bool) -> None:
     """Merge small files, expire old snapshots, delete what nothing needs, verify."""
     reports = bootstrap.tidy()()
     rows = [vars(report) for report in reports]
-    lists = ("postponed", "problems")
-    _show(rows if as_json else [{**row, **{name: "; ".join(row[name]) for name in lists}} for row in rows], as_json)
+    _show(rows, as_json)
     sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
@@ -449,9 +450,9 @@ def list_keys(tenant: str | None, as_json: bool) -> None:
                 "tenant": key.tenant,
                 "scopes": " ".join(key.scopes),
                 "label": key.label,
-                "created_at": str(key.created_at),
-                "expires_at": str(key.expires_at or ""),
-                "revoked_at": str(key.revoked_at or ""),
+                "created": key.created_at,
+                "expires": key.expires_at,
+                "revoked": key.revoked_at,
             }
             for key in bootstrap.keys().list(tenant)
         ],
@@ -482,18 +483,32 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if not rows:
         out.print("Nothing yet.")
         return
+    if len(rows[0]) > WIDEST_TABLE:
+        for row in rows:
+            _show([{"what": name.replace("_", " "), "value": _cell(value)} for name, value in row.items()], as_json)
+        return
     table = Table(header_style="bold")
-    numeric: Callable[[Any], bool] = lambda value: isinstance(value, int) and not isinstance(value, bool)  # noqa: E731
-    for name in rows[0]:
-        table.add_column(name.replace("_", " "), justify="right" if numeric(rows[0][name]) else "left", overflow="fold")
+    for name, first in rows[0].items():
+        # Prose may be folded; ids, names and numbers must stay in one piece to be copied.
+        justify: Any = "right" if isinstance(first, int) else "left"
+        whole = name not in ("message", "reason", "detail", "tables", "before", "after", "value")
+        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*(f"{value:,}" if numeric(value) else _cell(value) for value in row.values()))
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
     out.print(table)
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict) and all(isinstance(counts, dict) for counts in value.values()):
-        return ", ".join(f"{k} +{v.get('added', 0):,} -{v.get('removed', 0):,}" for k, v in value.items())
+    if isinstance(value, dict) and value and all(isinstance(counts, dict) for counts in value.values()):
+        return "\n".join(f"{k} +{v.get('added', 0):,} -{v.get('removed', 0):,}" for k, v in value.items())
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={_cell(v)}" for k, v in value.items() if v is not None)
+    if isinstance(value, list):
+        return "\n".join(map(_cell, value)) or "none"
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     return "" if value is None else str(value)
 
 

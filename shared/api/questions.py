@@ -83,10 +83,11 @@ def _add(
             return JSONResponse(ask.quote(wanted))
         return _response(request, ask(wanted))
 
+    router.add_api_route(f"/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
     router.add_api_route(
         f"/{name}",
         answer,
-        methods=["GET", "HEAD"],
+        methods=["GET"],
         summary=question.title,
         description=question.__doc__,
         name=name,

@@ -55,8 +55,10 @@ class Column(BaseModel):
     @field_validator("pattern")
     @classmethod
     def _a_valid_pattern(cls, pattern: str | None) -> str | None:
-        if pattern is not None:
-            re.compile(pattern)
+        try:
+            re.compile(pattern or "")
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
         return pattern
 
     @property
