@@ -6,6 +6,8 @@ Exit codes: 0 done, 1 done but something was held or found wrong, 2 wrong use or
 from __future__ import annotations
 
 import json
+import logging
+import socket
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -33,8 +36,9 @@ from shared.values import UploadedObject
 TENANT = "shop"
 """The tenant of a laptop, unless another one is named."""
 
-WIDEST_TABLE = 9
-"""Rows with more columns than a terminal is wide are shown one below the other."""
+PROSE = frozenset({"message", "reason", "detail", "tables", "before", "after", "author", "label"})
+"""Columns whose text may be folded."""
+LEAST_PROSE = 10
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 
@@ -53,6 +57,8 @@ def main() -> None:
 
 def run_main() -> NoReturn:
     """The console script: errors become a line and an exit code."""
+    # What a use case logs, a command says in its own words; `run` logs as the functions do.
+    logging.getLogger("teal").addHandler(logging.NullHandler())
     try:
         main(standalone_mode=False)
     except click.ClickException as error:
@@ -62,7 +68,7 @@ def run_main() -> NoReturn:
         err.print("Stopped.")
         sys.exit(130)
     except AppError as error:
-        err.print(f"[red]{error.code}[/red]: {error.message}")
+        err.print(f"[red]{error.code}[/red]: {escape(error.message)}", soft_wrap=True)
         sys.exit(3 if error.again else 2)
     sys.exit(0)
 
@@ -78,8 +84,9 @@ def run(host: str, port: int, samples: bool) -> None:
     """Serve the API on a folder, and bring in whatever is dropped into its inbox."""
     import uvicorn
 
+    door = _door(host, port)
     folder = Path(bootstrap.settings().lake).absolute()
-    out.print(f"[bold]Teal[/bold] on the folder {folder}")
+    out.print(f"[bold]Teal[/bold] on the folder {escape(str(folder))}", soft_wrap=True)
     key = laptop_key(folder, bootstrap.keys(), TENANT)
     inbox = folder / "inbox" / TENANT / "auto"
     inbox.mkdir(parents=True, exist_ok=True)
@@ -92,19 +99,27 @@ def run(host: str, port: int, samples: bool) -> None:
     watcher.done |= _brought_in()
     thread = threading.Thread(target=watcher.watch, args=(stop,), name="inbox-watcher", daemon=True)
     thread.start()
-    base = f"http://{host}:{port}"
-    _say_what_to_do(base, key, inbox)
-    server = uvicorn.Server(
-        uvicorn.Config(bootstrap.api(), host=host, port=port, log_level="warning", server_header=False)
-    )
+    _say_what_to_do(f"http://{host}:{port}", key, inbox)
+    config = uvicorn.Config(bootstrap.api(), log_level="warning", server_header=False)
     try:
-        server.run()
+        uvicorn.Server(config).run(sockets=[door])
+    except KeyboardInterrupt:
+        # The server stopped in good order and passes the signal on; it was meant.
+        out.print()
     finally:
         stop.set()
         thread.join(timeout=30)
-        out.print("Stopped. The data stays in the folder.")
-    if not server.started:
-        raise click.ClickException(f"Port {port} is taken; choose another: teal run --port {port + 1}")
+    out.print("Stopped. The data stays in the folder.")
+
+
+def _door(host: str, port: int) -> socket.socket:
+    """Where requests come in; taken first, so that nothing else is begun when it is somebody else's."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise click.UsageError(
+            f"{host}:{port} is taken or not ours ({error.strerror}); try --port {port + 1}"
+        ) from error
 
 
 def _brought_in() -> set[tuple[str, str]]:
@@ -249,20 +264,31 @@ def ask(  # noqa: PLR0917 - as above
 
         click.echo(RemoteApi(url, _key_from(key)).ask(question, pairs, wanted))
         return
-    expires_at = datetime.now(UTC) + timedelta(minutes=10)
-    token = bootstrap.keys().create(tenant, ("read",), label="teal ask", expires_at=expires_at).token
+    made = bootstrap.keys().create(
+        tenant, ("read",), label="teal ask", expires_at=datetime.now(UTC) + timedelta(minutes=10)
+    )
 
     async def get() -> httpx.Response:
         transport = httpx.ASGITransport(bootstrap.api())
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             params = httpx.QueryParams([*pairs, ("format", wanted)])
-            return await client.get(f"/v1/{question}", params=params, headers={"Authorization": f"Bearer {token}"})
+            answer = await client.get(
+                f"/v1/{question}", params=params, headers={"Authorization": f"Bearer {made.token}"}
+            )
+            if answer.status_code != 303:
+                return answer
+            kept = answer.headers["Location"]
+            # A folder's signed URLs are answered by this very application, a bucket's by the bucket.
+            return await client.get(kept) if kept.startswith(("/", "http://localhost/")) else httpx.get(kept)
 
-    answer = asyncio.run(get())
-    bootstrap.keys().revoke(token.split("_")[1])
+    try:
+        answer = asyncio.run(get())
+    finally:
+        # It lived for this one question; unlike a revoked key it leaves nothing to list.
+        bootstrap.lake_store().delete(f"keys/{made.key.key_id}.json")
     if answer.status_code >= 400:
         problem = answer.json()
-        err.print(f"[red]{problem.get('code')}[/red]: {problem.get('detail')}")
+        err.print(f"[red]{problem.get('code')}[/red]: {escape(str(problem.get('detail')))}", soft_wrap=True)
         sys.exit(3 if answer.status_code >= 500 else 2)
     click.echo(answer.text)
 
@@ -483,18 +509,34 @@ def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
     if not rows:
         out.print("Nothing yet.")
         return
-    if len(rows[0]) > WIDEST_TABLE:
-        for row in rows:
-            _show([{"what": name.replace("_", " "), "value": _cell(value)} for name, value in row.items()], as_json)
+    names = list(rows[0])
+    cells = [[str(row[n]) if n == "id" else _cell(row[n]) for n in names] for row in rows]
+    if not _fits(names, cells):
+        for line in cells:
+            _table(["", ""], [list(pair) for pair in zip(names, line, strict=True)], numeric=set())
         return
-    table = Table(header_style="bold")
-    for name, first in rows[0].items():
-        # Prose may be folded; ids, names and numbers must stay in one piece to be copied.
-        justify: Any = "right" if isinstance(first, int) else "left"
-        whole = name not in ("message", "reason", "detail", "tables", "before", "after", "value")
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold", no_wrap=whole)
-    for row in rows:
-        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    _table(names, cells, numeric={name for name in names if isinstance(rows[0][name], int)})
+
+
+def _fits(names: list[str], cells: list[list[str]]) -> bool:
+    """Whether the terminal is wide enough for everything but prose to stay in one piece."""
+    widths = [max(len(part) for line in cells for part in line[i].split("\n")) for i in range(len(names))]
+    needed = (
+        LEAST_PROSE if name in PROSE else max(len(name), width) for name, width in zip(names, widths, strict=True)
+    )
+    return sum(needed) + 2 * len(names) <= out.width
+
+
+def _table(names: list[str], cells: list[list[str]], numeric: set[str]) -> None:
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_header=any(names))
+    for name in names:
+        # Prose may be folded; ids, names and numbers stay in one piece, to be copied.
+        justify: Any = "right" if name in numeric else "left"
+        table.add_column(
+            name.replace("_", " "), justify=justify, overflow="fold", no_wrap=bool(name) and name not in PROSE
+        )
+    for line in cells:
+        table.add_row(*map(escape, line))
     out.print(table)
 
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import multiprocessing
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.catalog.careful import CarefulCatalog
 from shared.catalog.stored import StoredCatalog
 from shared.catalog.writer import LAKE, LakeWriter
 from shared.duck import Duck, open_duck
 from shared.errors import PreconditionFailedError, SnapshotNotFoundError
 from shared.lake_files import ScheduledFile
 from shared.sessions import Sessions
+from shared.sql.load import statement
 from shared.storage.base import ObjectInfo, ObjectStore
 from shared.storage.folder import FolderStore
 from shared.tidy import TidyLakes, TidyReport, TidyRules, unneeded
@@ -159,6 +162,47 @@ def test_a_rewrite_by_ducklake_alone_would_answer_wrongly(tmp_path):
     duck.attach(tmp_path / "catalog.ducklake", LAKE, f"{tmp_path}/data/", read_only=True)
     then = duck.execute(f"SELECT number FROM lake.main.numbers AT (VERSION => {snapshot}) ORDER BY ALL")
     assert then != [(number,) for number in range(40)]
+
+
+def test_an_older_snapshot_is_not_read_with_the_statistics_of_the_newest(shop):
+    body = "order_id,line_id,product_id,quantity,unit_price,ordered_at\n"
+    many = "".join(f"{n},1,p,{n},1,2024-01-01\n" for n in range(1, 41))
+    first = shop.upload("order_items", "1.csv", body + many).snapshot_id
+    large = "".join(f"{n},1,p,{n + 5_000},1,2024-01-01\n" for n in range(1, 21))
+    shop.upload("order_items", "2.csv", body + large)
+    assert tidy_of(shop).tidy(TENANT).rewritten > 0
+    shop.reader.refresh()
+    with shop.reader.pin(first) as lake:
+        sorted_ = lake.duck.execute("SELECT quantity FROM order_items ORDER BY ALL")
+        assert sorted_ == [(n,) for n in range(1, 41)]
+        assert lake.duck.value("SELECT count(*) FROM order_items WHERE quantity < 10") == 9
+    quantities = sorted([*range(21, 41), *range(5_001, 5_021)])
+    assert shop.rows("SELECT min(quantity), max(quantity) FROM order_items") == [(min(quantities), max(quantities))]
+
+
+def test_deletions_still_inside_the_catalog_survive_a_rewrite_of_their_file(shop):
+    said = {}
+    for number, changed in enumerate((range(150), range(20), range(20, 40), range(40, 60), range(60, 80))):
+        snapshot = shop.upload("orders", f"{number}.csv", orders(changed, number)).snapshot_id
+        said[snapshot] = answers(shop, snapshot)
+        if number == 0:
+            tidy_of(shop).tidy(TENANT)
+        if number == 3:
+            rewrite_now(shop)
+    tidy_of(shop).tidy(TENANT)
+    shop.reader.refresh()
+    assert {snapshot: answers(shop, snapshot) for snapshot in said} == said
+
+
+def rewrite_now(shop: Shop) -> None:
+    """The step of a maintainer that was overtaken by a writer after it had flushed."""
+    duck = shop.writer.open_duck()
+    careful = CarefulCatalog(shop.writer.catalog, duck, shop.store.clock, flush_first=True)
+    where = {"schema": "teal", "table": "order_totals", "deleted_share": 0.01}
+    rewritten = replace(shop.writer, catalog=careful).commit(
+        "tidy", lambda change: change.duck.execute(statement("tidy/rewrite"), where), duck=duck
+    )
+    assert rewritten.result
 
 
 def test_a_second_run_finds_nothing_to_do(shop, store):

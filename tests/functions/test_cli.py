@@ -1,0 +1,311 @@
+"""What the command line promises, each command as its own process on a folder; the served API in one more."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.servers import REPOSITORY, free_port
+
+ORDERS = "order_id,ordered_at,customer_id,total\n1,2024-01-05,c1,10.50\n2,2024-02-06,c2,20\n"
+
+
+@dataclass(frozen=True)
+class Teal:
+    """The command, on one folder."""
+
+    folder: Path
+
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        """Standard output of a command that must end with this code."""
+        done = subprocess.run(
+            [sys.executable, "-m", "shared.cli", *arguments],
+            env=self.environment(),
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr if code else done.stdout
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        """What a command tells a script."""
+        told = self(*arguments, "--json", code=code)
+        return json.loads(told[: told.rindex("]") + 1])
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of the caller's settings, so that no other lake is touched."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TEAL_")}
+        return {**kept, "TEAL_LAKE": str(self.folder), "TEAL_FRESHNESS_SECONDS": "0", "COLUMNS": "120"}
+
+    def file(self, name: str, text: str) -> str:
+        """A file beside the lake's folder."""
+        path = self.folder.parent / name
+        path.write_text(text)
+        return str(path)
+
+
+@pytest.fixture
+def teal(tmp_path: Path) -> Teal:
+    return Teal(tmp_path / "lake")
+
+
+# --- files in, answers out -------------------------------------------------------------------------------------------
+
+
+def test_a_file_goes_in_and_an_answer_comes_out(teal):
+    (told,) = teal.json("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    assert (told["status"], told["received"], told["accepted"]) == ("loaded", 2, 2)
+    rows = json.loads(teal("ask", "sales/summary"))["rows"]
+    assert (float(rows[0]["net_sales"]), rows[0]["orders"]) == (30.5, 2)
+    table = teal(
+        "ask", "sales/by-period", "--format", "csv", "--param", "grain=month", "from=2024-01-01", "to=2024-03-01"
+    )
+    periods = list(csv.DictReader(io.StringIO(table)))
+    assert [float(row["net_sales"]) for row in periods] == [10.5, 20]
+    assert not list((teal.folder / "keys").glob("*.json")), "asking leaves no key behind"
+
+
+def test_held_rows_and_held_files_end_with_one(teal):
+    bad = ORDERS + "".join(f"{n},2024-01-01,c,1\n" for n in range(3, 40)) + "40,no date,c,1\n"
+    (told,) = teal.json("upload", teal.file("bad.csv", bad), "--dataset", "orders", code=1)
+    assert (told["status"], told["held"]) == ("loaded", 1)
+    (told,) = teal.json("upload", teal.file("junk.csv", "no header at all"), "--dataset", "orders", code=1)
+    assert told["status"] == "held"
+    assert told["reason"]
+
+
+def test_wrong_use_and_bad_input_end_with_two(teal):
+    assert "No such command" in teal("nonsense", code=2)
+    assert "does not exist" in teal("upload", "not-there.csv", code=2)
+    assert "name=value" in teal("ask", "sales/summary", "grain", code=2)
+    assert "invalid_parameter" in teal("ask", "sales/summary", "no_such=1", code=2)
+    assert "not_found" in teal("ask", "no/such", code=2)
+    assert "not valid" in teal("datasets", "add", teal.file("c.json", "{"), code=2)
+    assert "--key" in teal("ask", "sales/summary", "--url", "http://127.0.0.1:9", code=2)
+
+
+def test_what_is_unavailable_ends_with_three(teal):
+    assert "unavailable" in teal(
+        "ask", "sales/summary", "--url", f"http://127.0.0.1:{free_port()}", "--key", "k", code=3
+    )
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    (teal.folder / "lake" / "shop" / "catalog.ducklake").unlink()
+    assert "catalog_lost" in teal("datasets", "list", code=3)
+    assert "catalog_lost" in teal("ask", "sales/summary", code=3)
+
+
+# --- the lake --------------------------------------------------------------------------------------------------------
+
+
+def test_snapshots_changes_and_rollback(teal):
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    first = teal.json("snapshots")[0]["id"]
+    teal("upload", teal.file("p.csv", ORDERS.replace("10.50", "99")), "--dataset", "orders")
+    second = teal.json("snapshots")[0]
+    assert second["tables"]["orders"] == {"added": 1, "removed": 1}
+    (change,) = teal.json("snapshots", "changes", str(first), str(second["id"]), "orders")
+    assert (float(change["before"]["total"]), float(change["after"]["total"])) == (10.5, 99)
+    teal("rollback", str(first))
+    assert float(json.loads(teal("ask", "sales/summary"))["rows"][0]["net_sales"]) == 30.5
+    assert "99999" in teal("rollback", "99999", code=1)
+
+
+def test_datasets_are_listed_shown_and_added(teal):
+    contract = {"name": "stores", "columns": [{"name": "id"}, {"name": "city"}], "key": ["id"]}
+    teal("datasets", "add", teal.file("stores.json", json.dumps(contract)))
+    teal("upload", teal.file("s.csv", "id,city\n1,Delft\n"), "--dataset", "stores")
+    by_name = {row["dataset"]: row for row in teal.json("datasets", "list")}
+    assert by_name["stores"]["rows"] == 1
+    shown = json.loads(teal("datasets", "show", "stores"))
+    assert shown["contract"]["key"] == ["id"]
+    assert "unknown_dataset" in teal("datasets", "show", "nothing", code=2)
+
+
+def test_tables_for_people_keep_ids_in_one_piece(teal):
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    key = teal("keys", "create", "--label", "for a test").strip()
+    assert key.split("_")[1] in teal("keys", "list")
+    listed = teal("snapshots")
+    assert "o.csv: 2 of 2 rows accepted" in " ".join(listed.split())
+
+
+def test_keys_are_made_listed_rotated_and_ended(teal):
+    token = teal("keys", "create", "--scope", "read", "--label", "dashboard", "--days", "2").strip()
+    key_id = token.split("_")[1]
+    (listed,) = teal.json("keys", "list")
+    assert (listed["key_id"], listed["scopes"], listed["label"]) == (key_id, "read", "dashboard")
+    assert token.split("_")[2] not in json.dumps(listed)
+    newer = teal("keys", "rotate", key_id).strip()
+    assert newer != token
+    teal("keys", "revoke", newer.split("_")[1])
+    assert all(row["revoked"] or row["expires"] for row in teal.json("keys", "list"))
+    assert "unknown_key" in teal("keys", "revoke", "k0000000000000000", code=2)
+
+
+# --- keeping it healthy ----------------------------------------------------------------------------------------------
+
+
+def test_doctor_and_tidy_say_what_they_find(teal):
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    assert {row["ok"] for row in teal.json("doctor") if row["check"] != "former_catalogs"} == {"yes"}
+    (report,) = teal.json("tidy")
+    assert (report["tenant"], report["problems"]) == ("shop", [])
+    next((teal.folder / "lake" / "shop" / "data" / "main" / "orders").glob("*.parquet")).unlink()
+    assert {row["check"] for row in teal.json("doctor", code=1) if row["ok"] == "NO"} == {"files"}
+    (report,) = teal.json("tidy", code=1)
+    assert "is missing" in report["problems"][0]
+
+
+def test_the_doctor_brings_a_lost_catalog_back(teal):
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    (teal.folder / "lake" / "shop" / "catalog.ducklake").unlink()
+    assert "restore-catalog" in " ".join(teal("doctor", code=1).split())
+    teal("doctor", "--restore-catalog")
+    assert float(json.loads(teal("ask", "sales/summary"))["rows"][0]["net_sales"]) == 30.5
+
+
+# --- teal run --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Served:
+    """A running `teal run`: its address, its key, and everything it said so far."""
+
+    teal: Teal
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def key(self) -> str:
+        return (self.teal.folder / "laptop.key").read_text()
+
+    def rows(self, question: str = "sales/summary") -> list[dict[str, Any]]:
+        answer = httpx.get(f"{self.url}/v1/{question}", headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["rows"]
+        return found
+
+    def stop(self) -> int:
+        """What Ctrl-C does."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(30)
+
+
+def served(teal: Teal, *arguments: str) -> Served:
+    port, log = free_port(), teal.folder.parent / f"run-{time.time_ns()}.log"
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shared.cli", "run", "--port", str(port), *arguments],
+            env=teal.environment(),
+            cwd=REPOSITORY,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        assert process.poll() is None, log.read_text()
+        try:
+            httpx.get(f"{url}/v1/health", timeout=2)
+            return Served(teal, url, process, log)
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError(log.read_text())
+
+
+@pytest.fixture
+def run(teal: Teal) -> Iterator[Served]:
+    running = served(teal, "--no-samples")
+    yield running
+    if running.process.poll() is None:
+        running.process.terminate()
+        running.process.wait(30)
+
+
+def within(seconds: float, holds: Any) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.2)
+
+
+def test_a_file_dropped_into_the_inbox_is_answered_once_it_stopped_growing(run):
+    run.teal("upload", run.teal.file("first.csv", ORDERS.replace("1,", "a,")), "--dataset", "orders")
+    before = len(run.teal.json("snapshots"))
+    path = run.teal.folder / "inbox" / "shop" / "auto" / "orders.csv"
+    lines = ORDERS.splitlines(keepends=True)
+    with path.open("w") as file:
+        for line in (lines[0], *(f"{n},2024-01-01,c,1\n" for n in range(10, 40))):
+            file.write(line)
+            file.flush()
+            time.sleep(0.05)
+    within(30, lambda: run.rows()[0]["orders"] == 32)
+    assert "loaded" in run.log.read_text()
+    assert len(run.teal.json("snapshots")) == before + 1, "it was read once, and whole"
+
+
+def test_the_printed_examples_work_and_a_second_start_finds_everything(run):
+    said = run.log.read_text()
+    assert run.key in said.replace("\n", "")
+    (line, *_) = [line.strip() for line in said.splitlines() if line.strip().startswith("curl") and "summary" in line]
+    shown = subprocess.run(line, shell=True, capture_output=True, text=True, timeout=30, check=True).stdout
+    assert json.loads(shown)["question"] == "sales/summary"
+    run.teal("upload", run.teal.file("first.csv", ORDERS.replace("1,", "a,")), "--dataset", "orders")
+    (run.teal.folder / "inbox" / "shop" / "auto" / "o.csv").write_text(ORDERS)
+    within(30, lambda: run.rows()[0]["orders"] == 3)
+    key, uploads = run.key, len(run.teal.json("snapshots"))
+    assert run.stop() == 0
+    again = served(run.teal, "--no-samples")
+    try:
+        assert again.key == key
+        assert again.rows()[0]["orders"] == 3
+        time.sleep(3)
+        assert len(run.teal.json("snapshots")) == uploads
+        assert "o.csv" not in again.log.read_text()
+    finally:
+        assert again.stop() == 0
+
+
+def test_a_remote_installation_is_used_through_its_api(run, tmp_path):
+    key = tmp_path / "key"
+    key.write_text(run.key)
+    elsewhere = Teal(tmp_path / "elsewhere")
+    remote = ("--url", run.url, "--key", f"@{key}")
+    (told,) = elsewhere.json("upload", elsewhere.file("o.csv", ORDERS), "--dataset", "orders", *remote)
+    assert (told["status"], told["accepted"]) == ("loaded", 2)
+    assert float(json.loads(elsewhere("ask", "sales/summary", *remote))["rows"][0]["net_sales"]) == 30.5
+    assert "invalid_parameter" in elsewhere("ask", "sales/summary", "no_such=1", *remote, code=2)
+    assert "unauthenticated" in elsewhere("ask", "sales/summary", "--url", run.url, "--key", "teal_no_no", code=2)
+    assert not elsewhere.folder.exists(), "nothing was done here"
+
+
+def test_the_first_start_brings_real_data(teal):
+    running = served(teal)
+    try:
+        # Chen, Sain and Guo (2012), UCI Online Retail: 541,909 lines; revenue as in tests/data/expected.
+        assert "541,909" in running.log.read_text()
+        assert running.rows()[0]["orders"] > 19_000
+    finally:
+        assert running.stop() == 0
+
+
+def test_a_taken_port_is_said(run):
+    assert "taken" in run.teal("run", "--no-samples", "--port", run.url.rsplit(":", 1)[1], code=2)
