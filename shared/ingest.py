@@ -23,8 +23,8 @@ from shared.steps import ledger
 from shared.steps.fit import fit_table
 from shared.steps.hold import write_held_rows
 from shared.steps.merge import FileOnce, apply_merge, plan_merge
-from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
 from shared.steps.order import Order, read_order
+from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
 from shared.steps.recognise import Read, Reading, read_and_judge
 from shared.steps.report import measure, missing_references, record_quality
 from shared.steps.rollups import apply_order_totals, plan_order_totals
@@ -213,9 +213,7 @@ class IngestUpload:
             self.lake.delete(uri.removeprefix(self.lake.uri_of("")))
         return replace(committed.result, snapshot_id=committed.snapshot_id)
 
-    def _fit_tables(
-        self, duck: Duck, writer: LakeWriter, read: Read, entry: ledger.Entry
-    ) -> ledger.Contracts:
+    def _fit_tables(self, duck: Duck, writer: LakeWriter, read: Read, entry: ledger.Entry) -> ledger.Contracts:
         """Register new contract versions and give their tables the new columns, in a commit of its own.
 
         DuckLake cannot create a table and inline rows into another one in the same transaction (1.5.5).

@@ -207,9 +207,7 @@ class AskQuestion:
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
         return Body(content, cursor, size, files), phases
 
-    def _encoded(
-        self, asked: Asked, lake: PinnedLake, result: Result, rows: Statement, cursor: str | None
-    ) -> bytes:
+    def _encoded(self, asked: Asked, lake: PinnedLake, result: Result, rows: Statement, cursor: str | None) -> bytes:
         if asked.format == "csv":
             return csv_body(result)
         if asked.format == "parquet":
@@ -228,7 +226,9 @@ class AskQuestion:
 
     def _touched(self, asked: Asked, lake: PinnedLake) -> tuple[int, int]:
         """Data files and bytes of the tables a question reads: an upper bound, from the catalog alone."""
-        rows = lake.duck.execute(statement("lake/files_of_tables"), {"alias": lake.alias, "tables": list(asked.question.tables())})
+        rows = lake.duck.execute(
+            statement("lake/files_of_tables"), {"alias": lake.alias, "tables": list(asked.question.tables())}
+        )
         return int(rows[0][0]), int(rows[0][1])
 
     def _etag(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> str:
@@ -252,4 +252,3 @@ class AskQuestion:
 def _matches(given: str, etag: str) -> bool:
     """Whether a list of ETags, as ``If-None-Match`` has it, names this one (weakly compared, RFC 9110)."""
     return any(one.strip().removeprefix("W/") in (etag, "*") for one in given.split(",")) if given else False
-

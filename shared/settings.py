@@ -19,7 +19,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TEAL_", frozen=True, extra="forbid")
 
     # Where the data is
-    lake: str = Field("teal-data", description="Store of the lakes: a folder, s3://bucket[/prefix] or gs://bucket[/prefix].")
+    lake: str = Field(
+        "teal-data", description="Store of the lakes: a folder, s3://bucket[/prefix] or gs://bucket[/prefix]."
+    )
     inbox: str = Field("", description="Store of the inbox; empty means the same as `lake`.")
     region: str = Field("us-east-1", description="AWS region of both buckets.")
     s3_endpoint: str = Field("", description="Another S3 server than AWS, as http://host:port; addressed path-style.")
@@ -30,7 +32,9 @@ class Settings(BaseSettings):
     max_page_rows: int = Field(10_000, ge=1, description="Largest `limit` of one page.")
     max_inline_bytes: int = Field(5_500_000, ge=1_000, description="Larger answers are stored and answered by a 303.")
     answer_cache_mb: int = Field(32, ge=0, description="Memory for the last answers of a warm function.")
-    write_wait_seconds: float = Field(10.0, ge=0, description="How long a write waits for its commit before it answers 202.")
+    write_wait_seconds: float = Field(
+        10.0, ge=0, description="How long a write waits for its commit before it answers 202."
+    )
     signed_url_seconds: int = Field(900, ge=1, le=604_800, description="Life of signed upload and download URLs.")
     public_url: str = Field("", description="The API's own address, for links made outside a request.")
     docs_enabled: bool = Field(True, description="Serve /docs and /openapi.json.")

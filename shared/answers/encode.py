@@ -29,7 +29,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 def json_body(told: Mapping[str, Any], result: Result, numbers: Numbers) -> bytes:
     """The rows as objects, after what is told about them. Decimals are strings, or numbers when so asked."""
-    rows = [{name: _plain(value, numbers) for name, value in zip(result.columns, row, strict=True)} for row in result.rows]
+    rows = [
+        {name: _plain(value, numbers) for name, value in zip(result.columns, row, strict=True)} for row in result.rows
+    ]
     columns = [{"name": name, "type": kind} for name, kind in zip(result.columns, result.types, strict=True)]
     body = {**told, "columns": columns, "rows": rows}
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

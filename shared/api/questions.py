@@ -19,7 +19,10 @@ from shared.keys import Principal
 from shared.query import Answer, Asked, AskQuestion
 
 _OWN: dict[str, Any] = {
-    "snapshot": (Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")], None),
+    "snapshot": (
+        Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")],
+        None,
+    ),
     "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
     "format": (Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")], None),
     "numbers": (Annotated[Numbers, Field(description="JSON decimals as exact strings, or as numbers.")], "string"),
@@ -102,7 +105,9 @@ def _response(request: Request, answer: Answer) -> Response:
     headers = {
         "ETag": answer.etag,
         "Teal-Snapshot": str(answer.snapshot),
-        "Cache-Control": "private, max-age=31536000, immutable" if answer.pinned else "private, max-age=0, must-revalidate",
+        "Cache-Control": "private, max-age=31536000, immutable"
+        if answer.pinned
+        else "private, max-age=0, must-revalidate",
         "Vary": "Accept",
         "Server-Timing": ", ".join(f"{phase};dur={ms:.1f}" for phase, ms in answer.timing.items()) or "cache;dur=0",
         "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "

@@ -87,9 +87,7 @@ class LakeWriter:
             finally:
                 duck.detach(LAKE)
 
-    def commit(
-        self, author: str, change: Callable[[Change], T], *, duck: Duck | None = None
-    ) -> Committed[T]:
+    def commit(self, author: str, change: Callable[[Change], T], *, duck: Duck | None = None) -> Committed[T]:
         """Run ``change`` in one transaction on the newest catalog and publish it.
 
         ``change`` runs again from the start after a lost race, so it must only write through its ``Change.duck``; pass

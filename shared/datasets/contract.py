@@ -41,7 +41,9 @@ class Column(BaseModel):
     maximum: float | None = Field(None, description="Largest value allowed (numbers only).")
     pattern: str | None = Field(None, description="RE2 expression the whole text must match.")
     allowed: tuple[str, ...] = Field((), description="The only values allowed, compared after lower-casing.")
-    references: str | None = Field(None, description="`dataset.column` that should hold this value; missing ones are counted.")
+    references: str | None = Field(
+        None, description="`dataset.column` that should hold this value; missing ones are counted."
+    )
     aliases: tuple[str, ...] = Field((), description="Other header names that mean this column.")
     personal: bool = Field(False, description="Personal data: masked unless a key may see it.")
 
@@ -78,14 +80,20 @@ class Contract(BaseModel):
     columns: tuple[Column, ...]
     key: tuple[str, ...] = Field(..., min_length=1, description="The columns that identify a row.")
     time_column: str | None = Field(None, description="When a row happened: for freshness, sorting and time filters.")
-    updated_column: str | None = Field(None, description="When a row was last changed: an older one never replaces a newer one.")
+    updated_column: str | None = Field(
+        None, description="When a row was last changed: an older one never replaces a newer one."
+    )
     sort: tuple[str, ...] = ()
     partition: tuple[str, ...] = Field((), description="DuckLake partition expressions such as `month(ordered_at)`.")
-    max_held_ratio: float = Field(0.5, ge=0, le=1, description="Above this share of held rows the whole upload is held.")
+    max_held_ratio: float = Field(
+        0.5, ge=0, le=1, description="Above this share of held rows the whole upload is held."
+    )
     new_columns: Literal["add", "ignore", "hold"] = Field("add", description="What to do with columns not named here.")
     timezone: str | None = Field(None, description="Zone of naive times; the tenant's when not set.")
     date_order: Literal["dmy", "mdy", "ymd"] | None = Field(None, description="How to read dates like 03/04/2024.")
-    null_words: tuple[str, ...] = Field((), description="Texts that mean missing, such as NA; an empty cell always does.")
+    null_words: tuple[str, ...] = Field(
+        (), description="Texts that mean missing, such as NA; an empty cell always does."
+    )
     inferred: bool = Field(False, description="Made from a file's header, not by a person.")
 
     @field_validator("name")

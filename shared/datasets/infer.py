@@ -15,7 +15,11 @@ from shared.formats.table import TextTable
 MAX_KEY_COLUMNS = 3
 ROW_KEY = "row_key"
 """Identifies rows of a table in which nothing else does; equal rows are kept and numbered."""
-_PATTERNS: dict[ColumnType, str] = {"boolean": "(?i)true|false", "integer": r"[+-]?(0|[1-9]\d{0,8})", "bigint": r"[+-]?(0|[1-9]\d{0,17})"}
+_PATTERNS: dict[ColumnType, str] = {
+    "boolean": "(?i)true|false",
+    "integer": r"[+-]?(0|[1-9]\d{0,8})",
+    "bigint": r"[+-]?(0|[1-9]\d{0,17})",
+}
 
 
 def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezone: str) -> Contract:
@@ -65,7 +69,9 @@ def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:
     tests = [f"count(*) FILTER (regexp_full_match(text, {literal(pattern)}))" for pattern in _PATTERNS.values()]
     tests.append(f"count({number_expression('text', table.decimal, 'DOUBLE')})")
     tests.append("count(*) FILTER (regexp_matches(text, '^[+-]?0[0-9]'))")
-    tests.append("count(*) FILTER (regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}'))")
+    tests.append(
+        "count(*) FILTER (regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}'))"
+    )
     total, boolean, integer, bigint, number, coded, dated = duck.execute(
         f"SELECT count(text), {', '.join(tests)} FROM {cells}"
     )[0]

@@ -9,13 +9,11 @@ from shared.errors import AppError, EmptyFileError, UnreadableFileError
 from shared.formats.delimited import open_delimited
 from shared.formats.documents import open_json
 from shared.formats.sheets import open_sheet
-from shared.formats.streams import compression_of, head_of, readable, single_member, text_of
+from shared.formats.streams import compression_of, head_of, readable, text_of
 from shared.formats.table import MAX_COLUMNS, ReadOptions, TextTable
 
 
-def open_table(
-    duck: Duck, path: Path, name: str, *, options: ReadOptions, work_dir: Path, filename: str
-) -> TextTable:
+def open_table(duck: Duck, path: Path, name: str, *, options: ReadOptions, work_dir: Path, filename: str) -> TextTable:
     """Make the temporary view ``name``: every column as VARCHAR, empty cells NULL, rows in the file's order.
 
     Columns ``_problem``, ``_line`` and ``_original`` are there when a row could not be split into cells. Raises

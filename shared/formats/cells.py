@@ -57,7 +57,7 @@ def guess_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> tuple[Decima
     commas = points = comma_groups = point_groups = 0
     for row in rows:
         for cell in row:
-            if not cell or not cell.strip()[-1:].strip(")%€$£").isdigit() and not cell.strip()[-1:] in ")%€$£":
+            if not cell or (not cell.strip()[-1:].strip(")%€$£").isdigit() and cell.strip()[-1:] not in ")%€$£"):
                 continue
             text = cell.strip()
             if _COMMA_GROUPS.fullmatch(text):
@@ -70,7 +70,10 @@ def guess_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> tuple[Decima
                 points += 1
     if delimiter == ",":
         if commas:
-            return ".", 'Numbers such as "1,7" are not read as numbers in a comma-separated file; name the decimal sign.'
+            return (
+                ".",
+                'Numbers such as "1,7" are not read as numbers in a comma-separated file; name the decimal sign.',
+            )
         return ".", ""
     if commas > points:
         return ",", "The decimal sign is a comma."

@@ -170,7 +170,9 @@ def _score(records: list[Record], shape: Shape) -> tuple[float, int]:
             quoted = len(text) > 1 and text[0] == text[-1] and text[0] in marks
             half = not quoted and text[:1] == '"' and shape.quote != "'"
             # Another delimiter inside is fine where quotes protected it, which the raw line shows.
-            split = _STRUCTURE.search(text) and not _COMMA_NUMBER.match(text) and shape.quote + text not in record.original
+            split = (
+                _STRUCTURE.search(text) and not _COMMA_NUMBER.match(text) and shape.quote + text not in record.original
+            )
             prose = shape.delimiter in ",:" and cell[:1] == " " and not shape.skip_blanks
             clean += not (quoted or half or split or prose)
     return len(fitting) / len(filled) * (0.6 + 0.4 * clean / max(cells, 1)), width
@@ -242,6 +244,4 @@ def _table(records: list[Record], width: int, shape: Shape, options: ReadOptions
     if options.decimal is None and why:
         notes.append(why)
     plain = all(r.lines == 1 for r in records if r.line < data[0].line)
-    return Dialect(
-        shape, columns, data[0].line, plain, options.decimal or decimal, tuple(notes), tuple(data[:50])
-    )
+    return Dialect(shape, columns, data[0].line, plain, options.decimal or decimal, tuple(notes), tuple(data[:50]))

@@ -12,7 +12,7 @@ from shared.duck import Duck
 from shared.errors import EmptyFileError, UnreadableFileError
 from shared.formats.normal import NormalFile
 from shared.formats.streams import Text
-from shared.formats.table import MAX_COLUMNS, TextTable, counted, unique_names
+from shared.formats.table import MAX_COLUMNS, TextTable, unique_names
 
 MAX_DEPTH = 100
 """DuckDB's JSON functions crash on deep nesting; no honest document comes near."""
@@ -159,7 +159,9 @@ class _Source:
                     line = self.line + self._text[:position].count("\n")
                     raise UnreadableFileError(f"Line {line}: the JSON document breaks off or is not valid.") from None
                 if len(self._text) > MAX_VALUE_CHARACTERS:
-                    raise UnreadableFileError(f"Line {self.line}: one value is longer than 8 MB, or not valid.") from None
+                    raise UnreadableFileError(
+                        f"Line {self.line}: one value is longer than 8 MB, or not valid."
+                    ) from None
                 continue
             if end == len(self._text) and self._more():
                 continue

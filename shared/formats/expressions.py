@@ -45,7 +45,10 @@ def number_expression(text: str, decimal: str, sql_type: str) -> str:
     bare = f"regexp_replace(trim({text}), '^\\(?\\s*([-+]?)\\s*[$€£¥]?\\s*([-+]?[0-9.,'' ]+)\\s*[$€£¥]?\\s*\\)?$', '\\1\\2')"
     sign = f"CASE WHEN starts_with(trim({text}), '(') THEN '-' ELSE '' END"
     if decimal == ",":
-        shape, cleaned = r"[-+]?([0-9]{1,3}([. ''][0-9]{3})+|[0-9]+)(,[0-9]+)?", "replace(translate({}, '. ''', ''), ',', '.')"
+        shape, cleaned = (
+            r"[-+]?([0-9]{1,3}([. ''][0-9]{3})+|[0-9]+)(,[0-9]+)?",
+            "replace(translate({}, '. ''', ''), ',', '.')",
+        )
         # "1.234" is a thousand here, so the cast that would read it as one and a bit must not come first.
         plain = f"CASE WHEN contains({text}, '.') THEN NULL ELSE {plain} END"
     else:
@@ -98,7 +101,9 @@ def detect_time_format(duck: Duck, table: str, column: str, *, date_order: str |
     counts = [_count(f"regexp_full_match(text, {literal(pattern)})") for pattern in (_ISO, "[0-9]{10}", "[0-9]{13}")]
     counts += [_count(f"{_parsed(patterns)} IS NOT NULL") for patterns in likely.values()]
     counts.append(_count(f"{_parsed(likely['dmy'])} IS DISTINCT FROM {_parsed(likely['mdy'])}"))
-    iso, seconds, millis, dmy, mdy, ymd, named, differing = duck.execute(f"SELECT {', '.join(counts)} FROM ({texts})")[0]
+    iso, seconds, millis, dmy, mdy, ymd, named, differing = duck.execute(f"SELECT {', '.join(counts)} FROM ({texts})")[
+        0
+    ]
     most = max(iso, seconds, millis, dmy, mdy, ymd, named)
     if most == iso:
         return TimeFormat()

@@ -27,7 +27,9 @@ class NormalFile:
     def __enter__(self) -> NormalFile:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._file.close()
 
     def write(self, line: int, cells: Sequence[str]) -> None:
@@ -55,7 +57,9 @@ class NormalFile:
         shown = [f"c{i} AS {quoted(column)}" for i, column in enumerate(columns)]
         if self.problems:
             shown += [f"s{service.index(column)} AS {column}" for column in SERVICE_COLUMNS]
-            shown = [text.replace("s0 AS", "CAST(s0 AS BIGINT) AS") if text == "s0 AS _line" else text for text in shown]
+            shown = [
+                text.replace("s0 AS", "CAST(s0 AS BIGINT) AS") if text == "s0 AS _line" else text for text in shown
+            ]
         duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {', '.join(shown)} FROM {source}")
         if not self.problems:
             return ()

@@ -99,7 +99,7 @@ def readable() -> Iterator[None]:
 
 
 def compression_of(path: Path) -> str:
-    """"gz", "zst" or "" by magic bytes. Raises EmptyFileError and, for other containers, UnreadableFileError."""
+    """ "gz", "zst" or "" by magic bytes. Raises EmptyFileError and, for other containers, UnreadableFileError."""
     with path.open("rb") as file:
         head = file.read(16)
     if not head:
@@ -172,8 +172,15 @@ def text_of(path: Path, compression: str, encoding: str | None) -> Text:
         return _text_as_told(path, compression, encoding, head)
     if wide := _utf16(head):
         note = f"Read as {wide.upper()}."
-        return Text(path, compression, wide, "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else wide, "strict",
-                    utf8=False, notes=(note,))
+        return Text(
+            path,
+            compression,
+            wide,
+            "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else wide,
+            "strict",
+            utf8=False,
+            notes=(note,),
+        )
     controls = len(head.translate(None, bytes(set(range(256)) - {*range(0, 7), *range(14, 27), 28, 29, 30})))
     if controls > 4 and controls > len(head) / 10:
         raise UnreadableFileError("This is not a text file, and not a Parquet or .xlsx file either.")

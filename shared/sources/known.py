@@ -84,7 +84,7 @@ def nearly(header: Sequence[str]) -> bool:
     for source in sources():
         for shape in source.shapes:
             lacking = set(shape.columns) - shape.bind(header).keys()
-            if len(shape.columns) >= MANY_COLUMNS and 0 < len(lacking) <= 2:  # noqa: PLR2004 - as the docstring says
+            if len(shape.columns) >= MANY_COLUMNS and 0 < len(lacking) <= 2:
                 return True
     return False
 

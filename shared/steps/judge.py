@@ -71,9 +71,7 @@ def judge(duck: Duck, contract: Contract, shape: Shape) -> Staged:
     if wrong:
         # The first rows looked like ISO dates and later ones are not: look at the whole column, then read it one way.
         for name in wrong:
-            formats[name] = detect_time_format(
-                duck, shape.table, shape.columns[name], date_order=contract.date_order
-            )
+            formats[name] = detect_time_format(duck, shape.table, shape.columns[name], date_order=contract.date_order)
         _stage(duck, contract, shape, formats)
     table = staged_table(contract.name)
     _judge_uniqueness(duck, contract, table)
@@ -113,9 +111,7 @@ def _wrongly_read_times(duck: Duck, contract: Contract, formats: dict[str, TimeF
     optimistic = [name for name, found in formats.items() if found.is_iso]
     if not optimistic:
         return []
-    rows = duck.execute(
-        f"SELECT DISTINCT _held.column FROM {staged_table(contract.name)} WHERE _held.rule = 'type'"
-    )
+    rows = duck.execute(f"SELECT DISTINCT _held.column FROM {staged_table(contract.name)} WHERE _held.rule = 'type'")
     return [name for name in optimistic if (name,) in rows]
 
 
@@ -193,7 +189,9 @@ def _typed(column: Column, shape: Shape, formats: dict[str, TimeFormat]) -> str:
         case "integer" | "bigint" | "decimal" | "double":
             return number_expression(text, shape.decimal, column.sql_type)
         case "boolean":
-            return f"CASE WHEN lower({text}) IN {TRUE_WORDS} THEN true WHEN lower({text}) IN {FALSE_WORDS} THEN false END"
+            return (
+                f"CASE WHEN lower({text}) IN {TRUE_WORDS} THEN true WHEN lower({text}) IN {FALSE_WORDS} THEN false END"
+            )
         case "date" | "timestamp":
             return time_expression(text, formats.get(column.name, TimeFormat()), column.sql_type)
         case "json":
@@ -209,7 +207,9 @@ def _rules(column: Column, shape: Shape, *, is_key: bool) -> list[str]:
     number = number_expression(text, shape.decimal, "DOUBLE")
     rules = []
     if column.required or is_key:
-        rules.append(f"WHEN {text} IS NULL AND NOT (_deleted AND {literal(not is_key)}) THEN {_held(name, 'required', text)}")
+        rules.append(
+            f"WHEN {text} IS NULL AND NOT (_deleted AND {literal(not is_key)}) THEN {_held(name, 'required', text)}"
+        )
     if column.type != "text":
         rules.append(f"WHEN {text} IS NOT NULL AND {value} IS NULL THEN {_held(name, 'type', text)}")
     if column.type in ("integer", "bigint"):
@@ -223,7 +223,9 @@ def _rules(column: Column, shape: Shape, *, is_key: bool) -> list[str]:
     if column.maximum is not None:
         rules.append(f"WHEN {there} AND {value} > {literal(column.maximum)} THEN {_held(name, 'maximum', text)}")
     if column.pattern is not None:
-        rules.append(f"WHEN {there} AND NOT regexp_full_match({text}, {literal(column.pattern)}) THEN {_held(name, 'pattern', text)}")
+        rules.append(
+            f"WHEN {there} AND NOT regexp_full_match({text}, {literal(column.pattern)}) THEN {_held(name, 'pattern', text)}"
+        )
     if column.allowed:
         words = ", ".join(literal(word.lower()) for word in column.allowed)
         rules.append(f"WHEN {there} AND {value} NOT IN ({words}) THEN {_held(name, 'allowed', text)}")

@@ -71,7 +71,11 @@ def plan_merge(duck: Duck, staged: Staged) -> Plan:
         f"SELECT kept.* FROM {lake_table(name)} AS kept SEMI JOIN {good} AS staged USING ({key})"
     )
     columns = ", ".join(quoted(column.name) for column in contract.columns)
-    if not staged.deletes and not duck.value(f"SELECT count(*) FROM {temp('existing', name)}") and not _graves(duck, name):
+    if (
+        not staged.deletes
+        and not duck.value(f"SELECT count(*) FROM {temp('existing', name)}")
+        and not _graves(duck, name)
+    ):
         # The usual upload: nothing it brings was there before.
         duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted('fresh_' + name)} AS SELECT {columns} FROM {good}")
         for word in ("removed", "buried"):
@@ -97,7 +101,8 @@ def _compare(duck: Duck, staged: Staged, good: str) -> None:
     row_key = "to_json([" + ", ".join(f"staged.{quoted(k)}::VARCHAR" for k in contract.key) + "])::VARCHAR"
     # Columns the file does not have keep what the lake holds.
     values = [
-        f"staged.{quoted(c.name)}" if c.name in staged.present
+        f"staged.{quoted(c.name)}"
+        if c.name in staged.present
         else f"CASE WHEN {exists} THEN kept.{quoted(c.name)} ELSE staged.{quoted(c.name)} END AS {quoted(c.name)}"
         for c in contract.columns
     ]

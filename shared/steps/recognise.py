@@ -64,7 +64,9 @@ def read_and_judge(
             f"{key.dataset} needs column {', '.join(missing(contract, table.columns))}; "
             f"the file has {', '.join(table.columns[:20])}."
         )
-    if source is not None and (contract is None or missing(contract, table.columns) or _holds_more(source, key.dataset)):
+    if source is not None and (
+        contract is None or missing(contract, table.columns) or _holds_more(source, key.dataset)
+    ):
         return _through_source(duck, table, source, contracts, reading)
     if contract is None and key.dataset == "auto":
         contract = None if nearly(table.columns) else best(contracts.values(), table.columns)
@@ -135,7 +137,9 @@ def _by_contract(
 def _derive_row_keys(duck: Duck, table: TextTable) -> None:
     """View ``keyed_file``: the file with a key made from each whole row, numbered from the second of equal rows."""
     cells = ", ".join(quoted(name) for name in table.columns)
-    duck.execute("CREATE OR REPLACE TEMP TABLE hashed_file AS SELECT *, md5(row(" + cells + ")::VARCHAR) AS hash FROM raw_file")
+    duck.execute(
+        "CREATE OR REPLACE TEMP TABLE hashed_file AS SELECT *, md5(row(" + cells + ")::VARCHAR) AS hash FROM raw_file"
+    )
     duck.execute(
         "CREATE OR REPLACE TEMP VIEW keyed_file AS SELECT * EXCLUDE (hash, place, occurrence), "
         f"hash || CASE WHEN occurrence > 1 THEN ':' || occurrence ELSE '' END AS {ROW_KEY} "
@@ -151,7 +155,9 @@ def _derive_lines(duck: Duck, bound: dict[str, str], table: TextTable) -> None:
     def cell(column: str) -> str:
         return quoted(bound[column]) if column in bound else "NULL::VARCHAR"
 
-    names = {column: cell(column) for column in ("order_id", "line_id", "product_id", "quantity", "unit_price", "line_type")}
+    names = {
+        column: cell(column) for column in ("order_id", "line_id", "product_id", "quantity", "unit_price", "line_type")
+    }
     select = statement("ingest/derived_lines")
     for column, name in names.items():
         select = select.replace(f"[{column}]", name)
@@ -186,7 +192,9 @@ def _through_source(
     targets = [source.primary, *(name for name in source.selects if name != source.primary)]
     staged: list[Staged] = []
     for target in targets:
-        staged.append(_judge_target(duck, source, contracts[target], zone, table.decimal, primary=target == source.primary))
+        staged.append(
+            _judge_target(duck, source, contracts[target], zone, table.decimal, primary=target == source.primary)
+        )
         if target == source.primary and staged[0].held:
             _keep_originals(duck, staged[0], tuple(renamed.values()))
             duck.execute(
@@ -201,9 +209,7 @@ def _holds_more(source: Source, dataset: str) -> bool:
     return source.name == "order_lines" and dataset in source.selects
 
 
-def _judge_target(
-    duck: Duck, source: Source, contract: Contract, zone: str, decimal: str, *, primary: bool
-) -> Staged:
+def _judge_target(duck: Duck, source: Source, contract: Contract, zone: str, decimal: str, *, primary: bool) -> Staged:
     view = quoted("mapped_" + contract.name)
     duck.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {source.selects[contract.name]}")
     given = [name for name in duck.columns(view) if name != "_row"]

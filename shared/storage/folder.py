@@ -203,7 +203,9 @@ class FolderStore:
             entries = list(os.scandir(f"{self._root}/{folder}"))
         except (FileNotFoundError, NotADirectoryError):
             return
-        named = [(folder + entry.name + ("/" if entry.is_dir(follow_symlinks=False) else ""), entry) for entry in entries]
+        named = [
+            (folder + entry.name + ("/" if entry.is_dir(follow_symlinks=False) else ""), entry) for entry in entries
+        ]
         for key, entry in sorted(named, key=lambda item: os.fsencode(item[0])):
             hidden = entry.name.startswith(".") and not prefix.startswith(folder + ".")
             if hidden or key == HIDDEN + "/":
@@ -293,9 +295,7 @@ class FolderStore:
         self._path(request.key)
         if not self._signing_secret:
             raise StoreUnavailableError("This store cannot sign URLs: it was given no signing secret.")
-        return sign(
-            self._signing_secret, request, public_url=self._public_url, now=datetime.now(UTC), seconds=seconds
-        )
+        return sign(self._signing_secret, request, public_url=self._public_url, now=datetime.now(UTC), seconds=seconds)
 
 
 def _identity(found: os.stat_result) -> str:

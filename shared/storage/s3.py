@@ -142,8 +142,10 @@ class S3Store:
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See ObjectStore.list."""
         with _errors_translated():
-            pages = self._client().get_paginator("list_objects_v2").paginate(
-                Bucket=self._bucket, Prefix=self._prefix + prefix
+            pages = (
+                self._client()
+                .get_paginator("list_objects_v2")
+                .paginate(Bucket=self._bucket, Prefix=self._prefix + prefix)
             )
             for page in pages:
                 for item in page.get("Contents", ()):

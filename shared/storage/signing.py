@@ -76,9 +76,7 @@ def verify_signed(
     if (now or datetime.now(UTC)).timestamp() >= int(query["expires"]):
         raise refused
     size = query.get("size", "")
-    return SignedRequest(
-        method, key, query.get("type", ""), int(size) if size else None, query.get("filename", "")
-    )
+    return SignedRequest(method, key, query.get("type", ""), int(size) if size else None, query.get("filename", ""))
 
 
 def _signature(secret: bytes, key: str, query: Mapping[str, str]) -> str:

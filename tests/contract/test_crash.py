@@ -35,7 +35,12 @@ def test_killed_writers_on_a_folder_lose_and_double_nothing(tmp_path, seed):
 def test_killed_writers_on_s3_over_http_lose_and_double_nothing(tmp_path, ministack_url, seed):
     bucket = f"b-{uuid.uuid4().hex[:12]}"
     create_s3_bucket(ministack_url, bucket)
-    survive(tmp_path, {"kind": "s3", "endpoint": ministack_url, "bucket": bucket, "prefix": ""}, seed, UPLOADS if SEEDS else UPLOADS // 4)
+    survive(
+        tmp_path,
+        {"kind": "s3", "endpoint": ministack_url, "bucket": bucket, "prefix": ""},
+        seed,
+        UPLOADS if SEEDS else UPLOADS // 4,
+    )
 
 
 def survive(folder: Path, spec: dict[str, str], seed: int, count: int) -> None:
@@ -46,15 +51,22 @@ def survive(folder: Path, spec: dict[str, str], seed: int, count: int) -> None:
     bodies: list[str] = []
     for number in range(count):
         repeats = bool(bodies) and dice.random() < 0.1
-        body = dice.choice(bodies) if repeats else "order_id,ordered_at,total\n" + "".join(
-            f"{number}-{line},2024-01-{1 + number % 28:02},{line + 1}\n" for line in range(dice.randint(1, 4))
+        body = (
+            dice.choice(bodies)
+            if repeats
+            else "order_id,ordered_at,total\n"
+            + "".join(
+                f"{number}-{line},2024-01-{1 + number % 28:02},{line + 1}\n" for line in range(dice.randint(1, 4))
+            )
         )
         bodies.append(body)
         for row in body.splitlines()[1:]:
             expected[row.split(",")[0]] = int(row.split(",")[2])
         key = f"inbox/{TENANT}/orders/{number}.csv"
         info = store.put(key, body.encode())
-        uploads.append({"bucket": "inbox", "key": key, "version": info.version, "etag": info.etag, "size_bytes": info.size_bytes})
+        uploads.append(
+            {"bucket": "inbox", "key": key, "version": info.version, "etag": info.etag, "size_bytes": info.size_bytes}
+        )
     (folder / "spec.json").write_text(json.dumps(spec))
     work = [Worker(folder, place, uploads[place::PROCESSES] + dice.sample(uploads, 5)) for place in range(PROCESSES)]
     for worker in work:
@@ -98,7 +110,14 @@ class Worker:
         finished = set(self.done.read_text().split()) if self.done.exists() else set()
         todo = self.folder / f"todo-{self.place}.json"
         todo.write_text(json.dumps([upload for upload in self.uploads if upload["key"] not in finished]))
-        command = [sys.executable, "-m", "tests.crash_worker", str(self.folder / "spec.json"), str(todo), str(self.done)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.crash_worker",
+            str(self.folder / "spec.json"),
+            str(todo),
+            str(self.done),
+        ]
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
 

@@ -286,4 +286,6 @@ def test_the_six_day_files_give_the_same_lake_in_any_order_twice_and_at_once(tmp
         thread.join()
     assert not failures
     for table in ("orders", "order_items", "customers", "products", "teal.order_totals"):
-        assert mixed[0].rows(f"SELECT * FROM {table} ORDER BY ALL") == straight.rows(f"SELECT * FROM {table} ORDER BY ALL")
+        assert mixed[0].rows(f"SELECT * FROM {table} ORDER BY ALL") == straight.rows(
+            f"SELECT * FROM {table} ORDER BY ALL"
+        )

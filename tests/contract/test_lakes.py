@@ -25,7 +25,12 @@ def answers(shop: Shop) -> list:
     found = []
     with shop.reader.pin() as lake:
         context = Context(lake.committed_at)
-        for question in (SalesSummary(), SalesByPeriod(grain="hour"), SalesBy(dimension="product"), SalesBy(dimension="country")):
+        for question in (
+            SalesSummary(),
+            SalesByPeriod(grain="hour"),
+            SalesBy(dimension="product"),
+            SalesBy(dimension="country"),
+        ):
             wanted = question.statement(context)
             found.append(lake.duck.execute(wanted.sql, wanted.values))
     return found

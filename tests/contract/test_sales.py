@@ -37,7 +37,11 @@ SETS = {
 def test_gross_sales_of_online_retail_are_the_published_ones(retail, name):
     row, expected = retail.rows("sales/summary", **SETS[name])[0], TOTALS[name]
     assert Decimal(row["gross_sales"]) == pytest.approx(Decimal(str(expected["revenue"])), abs=Decimal("0.01"))
-    assert (row["orders"], row["customers"], row["units"]) == (expected["orders"], expected["customers"], expected["units"])
+    assert (row["orders"], row["customers"], row["units"]) == (
+        expected["orders"],
+        expected["customers"],
+        expected["units"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,7 +59,9 @@ def test_net_sales_of_online_retail_are_the_published_ones(retail, name, paramet
 
 
 def test_average_order_value_is_gross_over_orders_where_returns_are_orders_of_their_own(retail):
-    assert Decimal(retail.rows("sales/summary")[0]["aov"]) == pytest.approx(Decimal("533.875569"), abs=Decimal("0.0001"))
+    assert Decimal(retail.rows("sales/summary")[0]["aov"]) == pytest.approx(
+        Decimal("533.875569"), abs=Decimal("0.0001")
+    )
 
 
 MONTHS = json.loads((EXPECTED / "online_retail/revenue_by_month.json").read_text())["by"]
@@ -187,9 +193,7 @@ def test_bad_questions_get_a_problem_with_a_stable_code(retail, path, status, co
 
 def test_two_currencies_are_never_added(tmp_path):
     web = web_of(tmp_path)
-    web.shop.upload(
-        "orders", "a.csv", "order_id,ordered_at,total,currency\n1,2024-01-01,10,EUR\n2,2024-01-02,20,USD\n"
-    )
+    web.shop.upload("orders", "a.csv", "order_id,ordered_at,total,currency\n1,2024-01-01,10,EUR\n2,2024-01-02,20,USD\n")
     web.fresh()
     answer = web.client.get("/v1/sales/summary")
     assert (answer.status_code, answer.json()["code"]) == (400, "mixed_currencies")

@@ -37,7 +37,9 @@ def test_northwind_is_what_was_published(northwind):
 
 def test_northwind_by_month_is_what_was_published(northwind):
     rows = northwind.rows("sales/by-period", grain="month")
-    for row, month in zip(rows, json.loads((EXPECTED / "northwind/basics.json").read_text())["net_by_month"], strict=True):
+    for row, month in zip(
+        rows, json.loads((EXPECTED / "northwind/basics.json").read_text())["net_by_month"], strict=True
+    ):
         assert row["period"][:7] == month["key"]
         assert Decimal(row["net_sales"]) == pytest.approx(Decimal(str(month["revenue"])), abs=Decimal("0.01"))
         assert (row["orders"], row["customers"]) == (month["orders"], month["customers"])

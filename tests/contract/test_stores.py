@@ -10,7 +10,7 @@ import pytest
 from shared.duck import open_duck
 from shared.errors import ObjectNotFoundError, PreconditionFailedError, StoreUnavailableError
 from shared.storage.probe import probe
-from tests.servers import free_port, gcs_server, create_gcs_bucket, open_store
+from tests.servers import create_gcs_bucket, free_port, gcs_server, open_store
 
 ODD_KEYS = ["a b.csv", "a+b.csv", "ümlaut/x.csv", "deep/er/and/deeper.txt", "per%20cent"]
 

@@ -63,7 +63,7 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+    def log_message(self, format: str, *args: object) -> None:
         """Silence."""
 
     def _serve(self) -> None:
@@ -94,7 +94,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _authorize(self) -> None:
         if "X-Goog-Signature" in self.query:
-            if not signature_holds(self.server.keys, self.command, self.path, self.raw_query, dict(self._lower_headers())):
+            if not signature_holds(
+                self.server.keys, self.command, self.path, self.raw_query, dict(self._lower_headers())
+            ):
                 raise RefusedError(403, "The request signature we calculated does not match, or it has expired.")
         elif self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
             raise RefusedError(401, "Anonymous caller does not have storage access.")
@@ -181,7 +183,9 @@ class Handler(BaseHTTPRequestHandler):
             return self._resume(self.query["upload_id"])
         if kind == "media":
             content_type = self.headers.get("Content-Type", "application/octet-stream")
-            return _json(objects.put(bucket, self.query["name"], self.body, content_type, self._conditions()).resource())
+            return _json(
+                objects.put(bucket, self.query["name"], self.body, content_type, self._conditions()).resource()
+            )
         if kind == "multipart":
             resource, content_type, body = self._related()
             stored = objects.put(bucket, resource["name"], body, content_type, self._conditions())
@@ -297,7 +301,9 @@ class Handler(BaseHTTPRequestHandler):
             if start >= size:
                 raise RefusedError(416, "The requested range cannot be satisfied.")
             headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-            return Reply(206, stored.body[start : end + 1], stored.content_type, headers | self._length(end + 1 - start))
+            return Reply(
+                206, stored.body[start : end + 1], stored.content_type, headers | self._length(end + 1 - start)
+            )
         # Google sends the hashes with whole objects only; clients check what they got against them.
         headers["x-goog-hash"] = f"crc32c={stored.crc32c},md5={stored.resource()['md5Hash']}"
         return Reply(200, stored.body, stored.content_type, headers | self._length(size))
@@ -335,7 +341,9 @@ def main() -> None:
     parser.add_argument("--ignore-conditions", action="store_true", help="be a store that must be detected")
     parser.add_argument("--keys", type=Path, help="a JSON file: service account email to RSA private key (PEM)")
     chosen = parser.parse_args()
-    keys = {email: private_key(pem) for email, pem in json.loads(chosen.keys.read_text()).items()} if chosen.keys else {}
+    keys = (
+        {email: private_key(pem) for email, pem in json.loads(chosen.keys.read_text()).items()} if chosen.keys else {}
+    )
     server = Server(chosen.port, Objects(enforce=not chosen.ignore_conditions), chosen.require_token, keys)
     print(server.url, flush=True)
     server.serve_forever()

@@ -124,7 +124,11 @@ class Objects:
             live = self._live(bucket, name)
             generation = query.get("generation", "")
             if generation:
-                kept = [stored for stored in self.bucket(bucket).objects.get(name, []) if str(stored.generation) == generation]
+                kept = [
+                    stored
+                    for stored in self.bucket(bucket).objects.get(name, [])
+                    if str(stored.generation) == generation
+                ]
                 live = kept[0] if kept else None
             if live is None:
                 raise RefusedError(404, f"No such object: {bucket}/{name}")

@@ -14,7 +14,14 @@ from shared.errors import InvalidParameterError, InvalidTimezoneError, MixedCurr
 from shared.sql.load import statement
 
 Rows = list[tuple[Any, ...]]
-STEPS = {"hour": "1 hour", "day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months", "year": "1 year"}
+STEPS = {
+    "hour": "1 hour",
+    "day": "1 day",
+    "week": "7 days",
+    "month": "1 month",
+    "quarter": "3 months",
+    "year": "1 year",
+}
 METRICS = (
     "gross_sales", "discounts", "returns", "adjustments", "net_sales", "tax", "shipping", "total_sales",
     "orders", "customers", "units", "returned_units", "aov",
@@ -32,7 +39,9 @@ class SalesQuestion(Question):
     end: Annotated[
         str | None, Field(alias="to", description="First instant or day after the range: it is excluded.")
     ] = None
-    timezone: Annotated[str | None, Field(description="IANA time zone of days and periods; default the tenant's.")] = None
+    timezone: Annotated[str | None, Field(description="IANA time zone of days and periods; default the tenant's.")] = (
+        None
+    )
     currency: Annotated[
         str | None, Field(pattern="^[A-Za-z]{3}$", description="Only amounts in this currency (ISO 4217).")
     ] = None
@@ -97,7 +106,9 @@ class SalesQuestion(Question):
             "kind": self.kind,
         }
         if self.reads_lines():
-            return Statement(statement("sales/facts_of_lines"), {**values, "product": self.product, "category": self.category})
+            return Statement(
+                statement("sales/facts_of_lines"), {**values, "product": self.product, "category": self.category}
+            )
         return Statement(statement("sales/facts_of_orders"), values)
 
     def measured(self, context: Context, bucket: str, shift: Shift | None = None) -> Statement:
@@ -114,7 +125,9 @@ class SalesQuestion(Question):
         if self.currency:
             return []
         facts = self.facts(context)
-        return [(Statement(f"WITH facts AS (\n{facts.sql}\n) {statement('sales/currencies')}", facts.values), _one_currency)]
+        return [
+            (Statement(f"WITH facts AS (\n{facts.sql}\n) {statement('sales/currencies')}", facts.values), _one_currency)
+        ]
 
 
 Shift = Callable[[datetime | None, ZoneInfo], datetime | None]
@@ -140,7 +153,9 @@ class SalesSummary(SalesQuestion):
         if self.start is None or self.end is None:
             raise InvalidParameterError("compare: needs from and to, so that the period before is as long")
         before = self.measured(context, "0", _before_range(self, context))
-        return _compared(Statement(sql, now.values), Statement(f"{before.sql} {statement('sales/summary')}", before.values), "")
+        return _compared(
+            Statement(sql, now.values), Statement(f"{before.sql} {statement('sales/summary')}", before.values), ""
+        )
 
 
 class SalesByPeriod(SalesQuestion):
@@ -262,7 +277,7 @@ def _back(step: str) -> Shift:
     def shifted(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
         if moment is None:
             return None
-        count, unit = int(step.split()[0]), step.split()[1].rstrip("s")
+        count, unit = int(step.split(maxsplit=1)[0]), step.split()[1].rstrip("s")
         if unit in ("hour", "day"):
             return moment - timedelta(**{unit + "s": count})
         months = moment.year * 12 + moment.month - 1 - count * (12 if unit == "year" else 1)
@@ -291,5 +306,3 @@ def _compared(now: Statement, before: Statement, key: str) -> Statement:
     values = {**now.values, **{f"before_{name}": value for name, value in before.values.items()}}
     sql = f"WITH now AS MATERIALIZED (\n{now.sql}\n), before AS (\n{renamed}\n) SELECT now.*, {pairs} FROM now {join}"
     return Statement(f"{sql} ORDER BY now.{key}" if key == "period" else sql, values)
-
-
