@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
     def _json_list(self, bucket: str) -> Reply:
         prefix, delimiter = self.query.get("prefix", ""), self.query.get("delimiter", "")
         limit = min(int(self.query.get("maxResults", 1000)), 1000)
-        versions = self.query.get("versions") == "true"
+        versions = self.query.get("versions", "").lower() == "true"
         items, prefixes, token = self._page(bucket, prefix, delimiter, limit, self.query.get("pageToken", ""), versions)
         answer: dict[str, object] = {"kind": "storage#objects"}
         answer |= {"items": [stored.resource() for stored in items]} if items else {}
