@@ -162,7 +162,8 @@ def _derive_lines(duck: Duck, bound: dict[str, str], table: TextTable) -> None:
     for column, name in names.items():
         select = select.replace(f"[{column}]", name)
     hidden = [name for name in ("line_id", "line_type") if name in table.columns]
-    rest = f"* EXCLUDE ({', '.join(map(quoted, hidden))})" if hidden else "*"
+    hidden += ["_row", "occurrence"]
+    rest = f"* EXCLUDE ({', '.join(map(quoted, hidden))})"
     duck.execute(f"CREATE OR REPLACE TEMP VIEW derived_lines AS {select.replace('[rest]', rest)}")
 
 

@@ -172,6 +172,19 @@ def test_a_quantity_that_is_not_whole_is_held_not_rounded(shop):
     assert shop.rows("SELECT sum(amount) FROM teal.order_totals") == [(Decimal("9.00"),)]
 
 
+@pytest.mark.parametrize(
+    ("header", "ids"),
+    [
+        ("order_id,product_id,quantity,unit_price\n1,p,1,2\n1,p,1,2\n1,q,1,2\n", ["p", "p:2", "q"]),
+        ("order_id,quantity,unit_price\n1,1,2\n1,1,2\n1,-1,2\n", ["line", "line:2", "line:3"]),
+        ("order_id,line_id,quantity,unit_price\n1,a,1,2\n1,b,1,2\n1,c,0,2\n", ["a", "b", "c"]),
+    ],
+)
+def test_lines_without_an_id_are_numbered_within_their_product(shop, header, ids):
+    assert shop.upload("order_items", "a.csv", header).counts.accepted == 3
+    assert [row[0] for row in shop.rows("SELECT line_id FROM order_items ORDER BY line_id")] == ids
+
+
 def test_too_many_held_rows_hold_the_whole_upload(shop):
     outcome = shop.upload("orders", "a.csv", "order_id,ordered_at\n1,x\n2,y\n3,2024-01-01\n")
     assert (outcome.status, outcome.reason_code, outcome.counts.held) == ("held", "too_many_held", 3)

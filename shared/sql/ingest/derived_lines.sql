@@ -1,17 +1,7 @@
 -- Order lines of a file that numbers and types none. A line's id is its product, numbered from the second line of the same
 -- product in an order; its type follows from the signs of quantity and price. Names in brackets are the file's columns.
-WITH numbered AS (
-    SELECT
-        rowid + 1 AS _row,
-        row_number() OVER (PARTITION BY [order_id], [product_id] ORDER BY rowid) AS occurrence
-    FROM numbered_file
-    SEMI JOIN (
-        SELECT [order_id], [product_id] FROM numbered_file GROUP BY ALL HAVING count(*) > 1
-    ) AS repeated USING ([order_id], [product_id])
-)
-
 SELECT
-    numbered_file.rowid + 1 AS _row,
+    _row,
     [rest],
     coalesce(
         nullif(trim([line_id]), ''),
@@ -26,5 +16,10 @@ SELECT
             ELSE 'sale'
         END
     ) AS line_type
-FROM numbered_file
-LEFT JOIN numbered ON numbered._row = numbered_file.rowid + 1
+FROM (
+    SELECT
+        rowid + 1 AS _row,
+        row_number() OVER (PARTITION BY [order_id], nullif(trim([product_id]), '') ORDER BY rowid) AS occurrence,
+        *
+    FROM numbered_file
+)
