@@ -52,7 +52,8 @@ class Question(BaseModel):
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
-        if cls.name:
+        # A class that only adds parameters to a question is not another question.
+        if cls.__dict__.get("name"):
             QUESTIONS[cls.name] = cls
 
     @abstractmethod
