@@ -15,11 +15,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from shared import bootstrap
 from shared.catalog.stored import StoredCatalog
@@ -30,20 +27,15 @@ from shared.keys import SCOPES, Principal
 from shared.laptop import InboxWatcher, laptop_key
 from shared.restore import RestoreCatalog
 from shared.sessions import Sessions
+from shared.terminal import err, out, show
 from shared.uploads import UploadState
 from shared.values import UploadedObject
 
 TENANT = "shop"
 """The tenant of a laptop, unless another one is named."""
 
-PROSE = frozenset({"message", "reason", "detail", "tables", "before", "after", "author", "label"})
-"""Columns whose text may be folded."""
-LEAST_PROSE = 10
-
 SAMPLES = Path(__file__).parent.parent / "samples"
 
-out = Console()
-err = Console(stderr=True)
 tenant_option = click.option("--tenant", default=TENANT, show_default=True, help="Whose lake.")
 json_option = click.option("--json", "as_json", is_flag=True, help="JSON for scripts.")
 url_option = click.option("--url", default="", help="Ask this API instead of the store the settings name.")
@@ -193,7 +185,7 @@ def upload(  # noqa: PLR0917 - click passes every option by name
             progress.update(task, description=file.name)
             rows.append(_sent(file, dataset, wait, url, key) if url else _brought(file, dataset, tenant))
             progress.advance(task)
-    _show(rows, as_json)
+    show(rows, as_json)
     unsettled = any(row["status"] not in ("loaded", "held", "skipped", "rolled_back") for row in rows)
     sys.exit(3 if unsettled else 1 if any(row["status"] == "held" or row["held"] for row in rows) else 0)
 
@@ -325,7 +317,7 @@ def list_datasets(tenant: str, as_json: bool) -> None:
         }
         for one in found
     ]
-    _show(rows, as_json)
+    show(rows, as_json)
 
 
 @datasets.command("show")
@@ -366,7 +358,7 @@ def snapshots(context: click.Context, tenant: str, as_json: bool, limit: int) ->
             {"id": s.id, "time": s.committed_at, "author": s.author, "message": s.message, "tables": s.tables}
             for s in found
         ]
-        _show(rows, as_json)
+        show(rows, as_json)
 
 
 @snapshots.command()
@@ -378,7 +370,7 @@ def snapshots(context: click.Context, tenant: str, as_json: bool, limit: int) ->
 def changes(start: int, end: int, dataset: str, tenant: str, as_json: bool) -> None:
     """Rows that changed between two snapshots."""
     found = bootstrap.snapshots().changes(tenant, start, end, dataset=dataset, limit=1_000, sees_personal=True)
-    _show([{"change": row.change, "before": row.before, "after": row.after} for row in found.rows], as_json)
+    show([{"change": row.change, "before": row.before, "after": row.after} for row in found.rows], as_json)
 
 
 @main.command()
@@ -413,7 +405,7 @@ def doctor(restore_catalog: bool, tenant: str, as_json: bool) -> None:
     if restore_catalog:
         _restore(RestoreCatalog(*parts), tenant)
     found = Doctor(*parts)(tenant)
-    _show([{"check": f.check, "ok": "yes" if f.ok else "NO", "detail": f.detail} for f in found], as_json)
+    show([{"check": f.check, "ok": "yes" if f.ok else "NO", "detail": f.detail} for f in found], as_json)
     sys.exit(0 if all(f.ok for f in found if f.required) else 1)
 
 
@@ -441,7 +433,7 @@ def tidy(as_json: bool) -> None:
     """Merge small files, expire old snapshots, delete what nothing needs, verify."""
     reports = bootstrap.tidy()()
     rows = [vars(report) for report in reports]
-    _show(rows, as_json)
+    show(rows, as_json)
     sys.exit(1 if any(report.problems for report in reports) else 0)
 
 
@@ -469,7 +461,7 @@ def create_key(tenant: str, scopes: tuple[str, ...], label: str, days: int | Non
 @json_option
 def list_keys(tenant: str | None, as_json: bool) -> None:
     """All keys, without their secrets."""
-    _show(
+    show(
         [
             {
                 "key_id": key.key_id,
@@ -500,58 +492,6 @@ def revoke_key(key_id: str) -> None:
 def rotate_key(key_id: str, grace: float) -> None:
     """A new key like that one; it is shown this once, and the former one ends."""
     click.echo(bootstrap.keys().rotate(key_id, grace_seconds=grace).token)
-
-
-def _show(rows: list[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(rows, default=str))
-        return
-    if not rows:
-        out.print("Nothing yet.")
-        return
-    names = list(rows[0])
-    cells = [[str(row[n]) if n == "id" else _cell(row[n]) for n in names] for row in rows]
-    if not _fits(names, cells):
-        for line in cells:
-            _table(["", ""], [list(pair) for pair in zip(names, line, strict=True)], numeric=set())
-        return
-    _table(names, cells, numeric={name for name in names if isinstance(rows[0][name], int)})
-
-
-def _fits(names: list[str], cells: list[list[str]]) -> bool:
-    """Whether the terminal is wide enough for everything but prose to stay in one piece."""
-    widths = [max(len(part) for line in cells for part in line[i].split("\n")) for i in range(len(names))]
-    needed = (
-        LEAST_PROSE if name in PROSE else max(len(name), width) for name, width in zip(names, widths, strict=True)
-    )
-    return sum(needed) + 2 * len(names) <= out.width
-
-
-def _table(names: list[str], cells: list[list[str]], numeric: set[str]) -> None:
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_header=any(names))
-    for name in names:
-        # Prose may be folded; ids, names and numbers stay in one piece, to be copied.
-        justify: Any = "right" if name in numeric else "left"
-        table.add_column(
-            name.replace("_", " "), justify=justify, overflow="fold", no_wrap=bool(name) and name not in PROSE
-        )
-    for line in cells:
-        table.add_row(*map(escape, line))
-    out.print(table)
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dict) and value and all(isinstance(counts, dict) for counts in value.values()):
-        return "\n".join(f"{k} +{v.get('added', 0):,} -{v.get('removed', 0):,}" for k, v in value.items())
-    if isinstance(value, dict):
-        return ", ".join(f"{k}={_cell(v)}" for k, v in value.items() if v is not None)
-    if isinstance(value, list):
-        return "\n".join(map(_cell, value)) or "none"
-    if isinstance(value, datetime):
-        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f"{value:,}"
-    return "" if value is None else str(value)
 
 
 if __name__ == "__main__":

@@ -91,19 +91,12 @@ def gcs_keys(path: Path) -> str:
     return pem
 
 
-def service_account(pem: str, token: str) -> Any:
-    """Google credentials with a private key and a token that needs no renewal."""
+def service_account(pem: str, endpoint: str) -> Any:
+    """Google credentials with a private key, whose tokens the fake at ``endpoint`` gives out."""
     from google.oauth2 import service_account as google
 
-    class Offline(google.Credentials):  # type: ignore[misc]  # google-auth is untyped
-        """Its token comes from here and not from Google; copies with other scopes get it the same way."""
-
-        def refresh(self, request: Any) -> None:
-            self.token = token
-            self.expiry = datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
-
-    return Offline.from_service_account_info(
-        {"client_email": SIGNER, "private_key": pem, "token_uri": "http://127.0.0.1:9/token"}
+    return google.Credentials.from_service_account_info(
+        {"client_email": SIGNER, "private_key": pem, "token_uri": f"{endpoint}/token"}
     )
 
 
@@ -139,7 +132,7 @@ def open_store(spec: Mapping[str, str]) -> ObjectStore:
         return S3Store(spec["bucket"], spec["prefix"], region="us-east-1", endpoint_url=spec["endpoint"], keys=keys)
     from shared.storage.gcs import GcsStore
 
-    credentials = service_account(spec["pem"], spec["token"]) if "pem" in spec else None
+    credentials = service_account(spec["pem"], spec["endpoint"]) if "pem" in spec else None
     return GcsStore(spec["bucket"], spec["prefix"], endpoint=spec["endpoint"], credentials=credentials)
 
 

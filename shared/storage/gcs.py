@@ -195,12 +195,14 @@ class GcsStore:
 
     def _new_client(self) -> Any:
         import google.auth
-        from google.auth.credentials import AnonymousCredentials
+        from google.auth.credentials import AnonymousCredentials, with_scopes_if_required
         from google.cloud import storage
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         if self._credentials is None:
             self._credentials = AnonymousCredentials() if self._endpoint else google.auth.default(SCOPES)[0]
+        # Scoped here, or the client would scope a copy of its own and renew its token beside ours.
+        self._credentials = with_scopes_if_required(self._credentials, SCOPES)
         self._retry = DEFAULT_RETRY.with_delay(initial=0.1, maximum=2.0, multiplier=2.0).with_timeout(RETRY_SECONDS)
         options = {"api_endpoint": self._endpoint} if self._endpoint else None
         # Reading and writing objects never needs the project, and finding it out can cost a request.

@@ -8,11 +8,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.errors import ConflictError, NotFoundError, PreconditionFailedError, StoreNotConditionalError
+from shared.errors import ConflictError, NotFoundError, PreconditionFailedError, StoreNotConditionalError, UnavailableError
 from shared.storage.base import ObjectStore
 
 MOST_SKEW_SECONDS = 300.0
@@ -71,8 +71,10 @@ def _scratch(store: ObjectStore) -> Iterator[Callable[[str], str]]:
     try:
         yield key
     finally:
-        for name in used:
-            store.delete(name)
+        # A store that went silent in between is the news; that some bytes are left there is not.
+        with suppress(UnavailableError):
+            for name in used:
+                store.delete(name)
 
 
 def _refused(attempt: Callable[[], object]) -> bool:

@@ -32,12 +32,12 @@ def test_killed_writers_on_a_folder_lose_and_double_nothing(tmp_path, seed):
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + (SEEDS or 1)))
-def test_killed_writers_on_s3_over_http_lose_and_double_nothing(tmp_path, ministack_url, seed):
+def test_killed_writers_on_s3_over_http_lose_and_double_nothing(tmp_path, moto_url, seed):
     bucket = f"b-{uuid.uuid4().hex[:12]}"
-    create_s3_bucket(ministack_url, bucket)
+    create_s3_bucket(moto_url, bucket)
     survive(
         tmp_path,
-        {"kind": "s3", "endpoint": ministack_url, "bucket": bucket, "prefix": ""},
+        {"kind": "s3", "endpoint": moto_url, "bucket": bucket, "prefix": ""},
         seed,
         UPLOADS if SEEDS else UPLOADS // 4,
     )

@@ -1,6 +1,6 @@
 """A small Google Cloud Storage over HTTP that keeps generations and enforces preconditions; for tests only.
 
-It speaks the JSON API (as google-cloud-storage does), the XML API (as DuckDB's httpfs does) and IAM's signBlob. Run it as
+It speaks the JSON API (as google-cloud-storage does), the XML API (as DuckDB's httpfs does), IAM's signBlob and a token endpoint. Run it as
 ``python -m tests.fakes.gcs --port 0``; the first line it prints is its address.
 """
 
@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.keys, self.command, self.path, self.raw_query, dict(self._lower_headers())
             ):
                 raise RefusedError(403, "The request signature we calculated does not match, or it has expired.")
-        elif self.server.token and self.headers.get("Authorization") != f"Bearer {self.server.token}":
+        elif self.server.token and self.path != "/token" and self.headers.get("Authorization") != f"Bearer {self.server.token}":
             raise RefusedError(401, "Anonymous caller does not have storage access.")
 
     def _lower_headers(self) -> list[tuple[str, str]]:
@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         if match := JSON_OBJECT.match(path):
             return self._json_object(match[1], unquote(match[2]))
         if match := JSON_OBJECTS.match(path):
-            return self._upload(match[2]) if match[1] else self._json_list(match[1] or match[2])
+            return self._upload(match[2]) if match[1] else self._json_list(match[2])
         if match := JSON_BUCKET.match(path):
             self.server.objects.bucket(match[1])
             return _json({"kind": "storage#bucket", "name": match[1]})
@@ -125,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
             versioning = wanted.get("versioning", {}).get("enabled", True)
             self.server.objects.create_bucket(wanted["name"], versioning=versioning)
             return _json({"kind": "storage#bucket", "name": wanted["name"]})
+        if path == "/token":
+            return _json({"access_token": self.server.token or "any", "expires_in": 3600, "token_type": "Bearer"})
         if match := IAM_SIGN.match(path):
             key = self.server.keys.get(unquote(match[1]))
             if key is None:
