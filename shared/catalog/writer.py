@@ -126,7 +126,11 @@ class LakeWriter:
         except ObjectNotFoundError:
             path = folder / f"new-{uuid.uuid4().hex}.ducklake"
             create_lake(duck, path, self.catalog.data_uri)
-            return CatalogCopy(path, "")
+            # Published at once: data files without a catalog beside them would look like a lost one.
+            try:
+                return CatalogCopy(path, self.catalog.swap(path, etag=""))
+            except PreconditionFailedError:
+                return self._copy(duck, folder)
 
     def _attempt(
         self, duck: Duck, copy: CatalogCopy, author: str, commit_id: str, change: Callable[[Change], T], attempt: int

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from shared.values import UploadedObject
-from tests.servers import create_s3_bucket, open_store
+from tests.servers import create_gcs_bucket, open_store
 from tests.shop import TENANT, shop_on
 
 ROOT = Path(__file__).parent.parent.parent
@@ -32,15 +32,10 @@ def test_killed_writers_on_a_folder_lose_and_double_nothing(tmp_path, seed):
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + (SEEDS or 1)))
-def test_killed_writers_on_s3_over_http_lose_and_double_nothing(tmp_path, moto_url, seed):
+def test_killed_writers_over_http_lose_and_double_nothing(tmp_path, gcs_spec, seed):
     bucket = f"b-{uuid.uuid4().hex[:12]}"
-    create_s3_bucket(moto_url, bucket)
-    survive(
-        tmp_path,
-        {"kind": "s3", "endpoint": moto_url, "bucket": bucket, "prefix": ""},
-        seed,
-        UPLOADS if SEEDS else UPLOADS // 4,
-    )
+    create_gcs_bucket(gcs_spec["endpoint"], bucket, token=gcs_spec["token"])
+    survive(tmp_path, {**gcs_spec, "bucket": bucket, "prefix": ""}, seed, UPLOADS if SEEDS else UPLOADS // 4)
 
 
 def survive(folder: Path, spec: dict[str, str], seed: int, count: int) -> None:
