@@ -100,7 +100,7 @@ class TidyLakes:
                 run.expire()
                 run.sweep()
         except AppError as error:
-            log.warning("tidy stopped", extra={"tenant": tenant, "code": error.code})
+            log.warning("tidy stopped", extra={"tenant": tenant, "code": error.code}, exc_info=error)
             report.problems.append(f"{error.code}: {error.message}")
         log.info("tidied", extra={**vars(report), "duration_ms": int((time.monotonic() - started) * 1000)})
         return report

@@ -49,8 +49,9 @@ class CarefulCatalog:
         return copy
 
     def swap(self, path: Path, *, etag: str) -> str:
-        """See Catalog.swap; the statistics of before are put back first."""
-        self._put_right(path)
+        """See Catalog.swap; the statistics of before are put back first. A new lake has none."""
+        if etag:
+            self._put_right(path)
         return self.catalog.swap(path, etag=etag)
 
     def former(self) -> list[ObjectInfo]:

@@ -12,7 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,10 +127,9 @@ class LakeWriter:
             path = folder / f"new-{uuid.uuid4().hex}.ducklake"
             create_lake(duck, path, self.catalog.data_uri)
             # Published at once: data files without a catalog beside them would look like a lost one.
-            try:
-                return CatalogCopy(path, self.catalog.swap(path, etag=""))
-            except PreconditionFailedError:
-                return self._copy(duck, folder)
+            with suppress(PreconditionFailedError):
+                self.catalog.swap(path, etag="")
+            return self._copy(duck, folder)
 
     def _attempt(
         self, duck: Duck, copy: CatalogCopy, author: str, commit_id: str, change: Callable[[Change], T], attempt: int

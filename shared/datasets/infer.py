@@ -43,8 +43,8 @@ def column_for(duck: Duck, view: str, header: str, table: TextTable, contract: C
 
 def column_name(header: str, taken: Collection[str]) -> str:
     """A contract's column name for a header: accents folded, blanks to ``_``; what has no Latin letters is numbered."""
-    folded = unicodedata.normalize("NFKD", header).encode("ascii", "ignore").decode()
-    name = re.sub(r"[^a-z0-9]+", "_", folded.lower()).strip("_")[:50] or f"column_{len(taken) + 1}"
+    folded = unicodedata.normalize("NFKD", header.casefold()).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9]+", "_", folded).strip("_")[:50] or f"column_{len(taken) + 1}"
     if name[0].isdigit() or name in RESERVED:
         name = "_" + name
     base, number = name, 1

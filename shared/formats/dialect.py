@@ -93,7 +93,7 @@ def _best_shape(
         return best[1], best[2], best[3]
     if best and best[0] >= max(lonely, 0.3) and (best[0] >= _LEAST_CONSISTENT or _even(best[2], best[3])):
         return best[1], best[2], best[3]
-    if lonely >= 0.6 or (best is None and lonely > 0.4):
+    if lonely >= _LEAST_CONSISTENT:
         return single, alone, 1
     raise UnreadableFileError(
         "No delimiter splits the lines into equally many cells. Name the delimiter, or send a table.",

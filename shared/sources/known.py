@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from shared.datasets.contract import Contract
-from shared.datasets.registry import missing, plain
+from shared.datasets.registry import bind, missing, plain
 
 FOLDER = Path(__file__).parent
 
@@ -98,10 +98,10 @@ def nearest(header: Sequence[str], contracts: Sequence[Contract]) -> str:
             guesses.append((1 - len(lacking) / len(shape.columns), source.title, lacking))
     for contract in contracts:
         lacking = missing(contract, header)
-        needed = max(1, len(contract.required()))
         if not lacking:
             continue
-        guesses.append((1 - len(lacking) / needed - 0.01, contract.name, lacking))
+        there = len(contract.required() & bind(contract, header).keys())
+        guesses.append((there / (there + len(lacking)) - 0.01, contract.name, lacking))
     share, name, lacking = max(guesses)
     if share <= 0:
         return "It resembles no known dataset."

@@ -125,8 +125,8 @@ class FolderStore:
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See ObjectStore.list. Hidden names are left out unless ``prefix`` spells their dot."""
-        above, _, _ = prefix.rpartition("/")
-        if above:
+        above, slash, _ = prefix.rpartition("/")
+        if slash:
             self._path(above)
         with _errors_translated():
             yield from self._listed(above + "/" if above else "", prefix)
@@ -178,6 +178,7 @@ class FolderStore:
         return path
 
     def _versions_folder(self, key: str) -> str:
+        self._path(key)
         return f"{self._root}/{HIDDEN}/versions/{hashlib.sha256(key.encode()).hexdigest()}"
 
     def _info(self, key: str, found: os.stat_result) -> ObjectInfo:
@@ -193,8 +194,14 @@ class FolderStore:
                 raise ObjectNotFoundError("There is no such version.")
             kept = f"{self._versions_folder(key)}/{version}"
             path = kept if _identity_at(path) != version else path
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            found = _regular(os.fstat(file.fileno()))
+        # Without waiting, since a pipe that somebody put there would block for ever.
+        opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            found = _regular(os.fstat(opened))
+        except ObjectNotFoundError:
+            os.close(opened)
+            raise
+        with open(opened, "rb") as file:
             # The facts come from the very file that is read, so they fit its bytes although the name may move on.
             yield file, _described(key, found, version=version) if version else self._info(key, found)
 
@@ -230,6 +237,8 @@ class FolderStore:
 
     def _replace(self, key: str, write: Callable[[BinaryIO], object], *, keep: bool) -> ObjectInfo:
         path = self._path(key)
+        if os.path.isdir(path):
+            raise InputError("That key is a folder here.")
         temporary = f"{self._root}/{HIDDEN}/temporary/{secrets.token_hex(16)}"
         try:
             with open(temporary, "xb") as file:

@@ -171,10 +171,13 @@ def test_a_whole_catalog_is_left_alone(shop, store):
 
 def test_nothing_is_put_back_when_no_version_is_whole(shop, store):
     uploads(shop, 0, 2)
-    # The newest version needs this file, and so do all others but the empty lake, which had none.
     for info in list(store.list(f"lake/{TENANT}/data/")):
         store.delete(info.key)
     store.delete(CATALOG)
+    # The first version, of the empty lake, needs no data file; so it has to be damaged itself.
+    first = store.versions(CATALOG)[-1].version
+    (path,) = (Path(store.uri) / ".teal" / "versions").rglob(first)
+    path.write_bytes(b"damaged")
     restore = RestoreCatalog(*parts(store))
     with pytest.raises(CatalogLostError):
         restore(TENANT)

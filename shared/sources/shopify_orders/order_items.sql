@@ -10,11 +10,13 @@ SELECT
     "Lineitem name"                                          AS description,
     "Lineitem quantity"                                      AS quantity,
     "Lineitem price"                                         AS unit_price,
+    "Lineitem discount"                                      AS discount,
     CASE
         WHEN TRY_CAST("Lineitem quantity" AS DOUBLE) * TRY_CAST("Lineitem price" AS DOUBLE) = 0 THEN 'zero'
         WHEN TRY_CAST("Lineitem quantity" AS DOUBLE) < 0 THEN 'return'
         ELSE 'sale'
-    END                                                      AS line_type
+    END                                                      AS line_type,
+    CASE WHEN lower("Lineitem name") = 'tip' AND "Lineitem sku" IS NULL THEN 'fee' END AS kind
 FROM raw
 WINDOW same_item AS (
     PARTITION BY "Name", coalesce(nullif(trim("Lineitem sku"), ''), "Lineitem name") ORDER BY _row
