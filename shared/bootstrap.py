@@ -33,7 +33,7 @@ from shared.rows import Rows
 from shared.sessions import Sessions
 from shared.settings import Settings
 from shared.snapshots import Snapshots
-from shared.steps.recognise import Reading
+from shared.steps.reading import Reading
 from shared.storage.base import ObjectInfo, ObjectStore
 from shared.tidy import TidyLakes, TidyRules
 from shared.uploads import UploadRules, Uploads

@@ -9,29 +9,33 @@ import logging
 import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from shared.catalog.stored import lake_prefix
-from shared.catalog.writer import Change, LakeWriter, NothingToCommit
+from shared.catalog.writer import Change, Committed, LakeWriter, Look, NothingToCommit
 from shared.commands import command_from, replay_order, run_command
 from shared.duck import Duck, StatementError, literal
 from shared.errors import AppError, InputError, NotFoundError, TooManyHeldError, UploadTooLargeError
 from shared.steps import ledger
 from shared.steps.fit import fit_table
-from shared.steps.hold import write_held_rows
+from shared.steps.hold import held_key, write_held_rows
+from shared.steps.judge import Staged
 from shared.steps.merge import FileOnce, apply_merge, plan_merge
 from shared.steps.order import Order, read_order
+from shared.steps.reading import FileContext, Read, Reading
 from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
-from shared.steps.recognise import Read, Reading, read_and_judge
+from shared.steps.recognise import read_and_judge
 from shared.steps.report import measure, missing_references, record_quality
 from shared.steps.rollups import apply_order_totals, plan_order_totals
 from shared.storage.base import ObjectStore
 from shared.values import InboxKey, RowCounts, UploadedObject
 
 log = logging.getLogger("teal.ingest")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,24 @@ class IngestRules:
 
     max_upload_bytes: int = 10 * 2**30
     inline_rows: int = 200
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One upload on its way: the session its tables are in, and the lake it goes to."""
+
+    duck: Duck
+    writer: LakeWriter
+    tenant: str
+
+    def look(self) -> AbstractContextManager[Look]:
+        """See LakeWriter.look."""
+        return self.writer.look(self.duck)
+
+    def commit(self, author: str, change: Callable[[Change], T], look: Look) -> Committed[T]:
+        """See LakeWriter.commit."""
+        return self.writer.commit(author, change, duck=self.duck, look=look)
 
 
 @dataclass(frozen=True)
@@ -74,13 +95,13 @@ class IngestUpload:
         started = datetime.now(UTC)
         key = inbox_key_from(upload.key)
         upload = self._identified(upload)
-        writer = self.writer_of(key.tenant)
         with self.session() as duck, TemporaryDirectory(prefix="teal-ingest-", dir=self.work_directory) as folder:
             entry = ledger.Entry(upload_id_of(upload), upload, key.dataset, started)
+            run = _Run(duck, self.writer_of(key.tenant), key.tenant)
             if key.dataset == COMMANDS:
-                outcome = self._obey(duck, writer, key.tenant, entry, Path(folder))
+                outcome = self._obey(run, entry, Path(folder))
             else:
-                outcome = self._bring_in(duck, writer, key, entry, Path(folder))
+                outcome = self._bring_in(run, key, entry, Path(folder))
         log.info(
             "upload %s",
             outcome.status,
@@ -107,42 +128,35 @@ class IngestUpload:
         info = self.inbox.head(upload.key)
         return replace(upload, version=info.version, etag=info.etag.strip('"'), size_bytes=info.size_bytes)
 
-    def _obey(self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, folder: Path) -> Outcome:
+    def _obey(self, run: _Run, entry: ledger.Entry, folder: Path) -> Outcome:
         """Run a command that came through the inbox; a command that cannot be obeyed is held with the reason."""
-        with writer.look(duck):
+        duck, tenant = run.duck, run.tenant
+        with run.look() as look:
             if (known := ledger.seen(duck, entry.upload)) is not None:
-                return self._skipped(entry, tenant, known[0])
+                return _skipped(entry, tenant, known)
             try:
                 command = command_from(self.inbox.get(entry.upload.key, version=entry.upload.version)[0])
                 replay = replay_order(duck, tenant, command) if command.name == "replay" else None
             except (InputError, NotFoundError) as error:
-                command, replay, failure = None, None, error
-        if command is None:
-            return self._hold(duck, writer, tenant, entry, failure, None)
+                return self._hold(run, look, entry, error)
         if replay is not None:
             key, order = replay
-            return self._bring_in(duck, writer, key, replace(entry, dataset=key.dataset), folder, order)
-        done, snapshot_id = run_command(duck, writer, command, entry)
-        return self._outcome(done, tenant, snapshot_id)
+            return self._bring_in(run, key, replace(entry, dataset=key.dataset), folder, order)
+        done, snapshot_id = run_command(duck, run.writer, command, entry)
+        return _outcome(done, tenant, snapshot_id)
 
     def _bring_in(
-        self,
-        duck: Duck,
-        writer: LakeWriter,
-        key: InboxKey,
-        entry: ledger.Entry,
-        folder: Path,
-        order: Order | None = None,
+        self, run: _Run, key: InboxKey, entry: ledger.Entry, folder: Path, order: Order | None = None
     ) -> Outcome:
-        with writer.look(duck):
-            known = ledger.seen(duck, entry.upload)
+        duck = run.duck
+        with run.look() as look:
+            known, entry = ledger.identified(duck, entry)
             if known is not None:
-                return self._skipped(entry, key.tenant, known[0])
-            entry = replace(entry, upload_id=ledger.free_id(duck, entry))
+                return _skipped(entry, run.tenant, known)
             contracts = ledger.contracts(duck)
-            order = order or read_order(self.lake, key.tenant, entry.upload_id)
+            order = order or read_order(self.lake, run.tenant, entry.upload_id)
             entry = replace(entry, replay_of=order.replay_of)
-            read, same, failure = None, None, None
+            read: Read | None = None
             try:
                 if entry.upload.size_bytes > self.rules.max_upload_bytes:
                     raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
@@ -150,42 +164,34 @@ class IngestUpload:
                 entry = replace(entry, content_hash=content_hash)
                 log.info("received", extra={"upload_id": entry.upload_id, "bytes": entry.upload.size_bytes})
                 same = None if order.replay_of else ledger.same_content(duck, content_hash, key.dataset)
-                if same is None:
-                    read = read_and_judge(duck, path, key, contracts, order, self.rules.reading, folder)
-                    entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
-                    _refuse_too_many_held(read)
+                if same is not None:
+                    return self._record(run, look, _same(entry, *same))
+                read = read_and_judge(FileContext(duck, order, self.rules.reading, folder), path, key, contracts)
+                entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
+                _refuse_too_many_held(read)
             except StatementError:
                 raise
             except AppError as error:
                 if error.again:
                     raise
-                failure = error
-        if failure is not None:
-            return self._hold(duck, writer, key.tenant, entry, failure, read)
-        if same is not None:
-            counts = RowCounts(received=same[2], accepted=0, held=0, duplicate=same[2])
-            reason = f"The same bytes are in the lake already, from upload {same[0]}."
-            entry = replace(entry, status="skipped", reason_code="same_content", reason=reason, counts=counts)
-            return self._record(duck, writer, key.tenant, entry)
-        assert read is not None  # noqa: S101 - read above unless the content was the same
-        return self._load(duck, writer, key.tenant, entry, read, contracts)
+                return self._hold(run, look, entry, error, read)
+            return self._load(run, look, entry, read, contracts)
 
-    def _load(
-        self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, read: Read, contracts: ledger.Contracts
-    ) -> Outcome:
+    def _load(self, run: _Run, look: Look, entry: ledger.Entry, read: Read, contracts: ledger.Contracts) -> Outcome:
         """Commit the accepted rows, the rollups, the ledger row and the report: all of it or nothing."""
-        write_held_rows(duck, self.lake, tenant, entry.upload_id, read.staged, read.primary)
-        contracts = self._fit_tables(duck, writer, read, entry) if read.new_contracts else contracts
+        duck, tenant = run.duck, run.tenant
+        self._write_held_rows(run, entry, read)
+        contracts = _fit_tables(run, look, entry, read) if read.new_contracts else contracts
         measured = {staged.contract.name: measure(duck, staged) for staged in read.staged}
-        file_once = FileOnce(lambda dataset, select: self._write_file(duck, tenant, dataset, select))
+        file_once = FileOnce(lambda staged, select: self._put_file(run, staged, select))
 
         def change(change: Change) -> Outcome:
             file_once.start_attempt()
-            if (known := ledger.seen(duck, entry.upload)) is not None:
-                reason = f"This version was already brought in as {known[0]}."
-                raise NothingToCommit(self._outcome(replace(entry, status="skipped", reason=reason), tenant, 0))
-            if ledger.contracts(duck) != contracts:
-                raise ledger.ContractsChangedError("A contract changed while this upload was judged by the former one.")
+            if not change.as_looked:
+                if (known := ledger.seen(duck, entry.upload)) is not None:
+                    raise NothingToCommit(_skipped(entry, tenant, known))
+                if ledger.contracts(duck) != contracts:
+                    raise ledger.ContractsChangedError("A contract changed while this upload was judged.")
             plans = [plan_merge(duck, staged) for staged in read.staged]
             touched = plan_order_totals(duck, plans)
             for plan in plans:
@@ -206,85 +212,97 @@ class IngestUpload:
             ledger.record(duck, done, now=datetime.now(UTC))
             file = entry.upload.key.rsplit("/", 1)[-1]
             change.message = f"{file}: {counts.accepted:,} of {counts.received:,} rows accepted"
-            return self._outcome(done, tenant, 0)
+            return _outcome(done, tenant, 0)
 
-        committed = writer.commit(f"upload {entry.upload_id}", change, duck=duck)
+        committed = run.commit(f"upload {entry.upload_id}", change, look)
         for uri in file_once.unused():
             self.lake.delete(uri.removeprefix(self.lake.uri_of("")))
         return replace(committed.result, snapshot_id=committed.snapshot_id)
 
-    def _fit_tables(self, duck: Duck, writer: LakeWriter, read: Read, entry: ledger.Entry) -> ledger.Contracts:
-        """Register new contract versions and give their tables the new columns, in a commit of its own.
-
-        DuckLake cannot create a table and inline rows into another one in the same transaction (1.5.5).
-        """
-
-        def change(change: Change) -> ledger.Contracts:
-            known = ledger.contracts(duck)
-            new = [one for one in read.new_contracts if one not in known.get(one.name, ())]
-            if any(one.version <= version.version for one in new for version in known.get(one.name, ())):
-                raise ledger.ContractsChangedError("Another upload changed the contract at the same time.")
-            if not new:
-                raise NothingToCommit(known)
-            for contract in new:
-                fit_table(duck, contract)
-                ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")
-            change.message = "contracts: " + ", ".join(f"{one.name} version {one.version}" for one in new)
-            return ledger.contracts(duck)
-
-        return writer.commit(f"upload {entry.upload_id}", change, duck=duck).result
-
-    def _hold(
-        self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry, error: AppError, read: Read | None
-    ) -> Outcome:
+    def _hold(self, run: _Run, look: Look, entry: ledger.Entry, error: AppError, read: Read | None = None) -> Outcome:
         """Nothing of the upload goes into the lake but its ledger row: held, with the reason, to be replayed."""
-        received = read.staged[read.primary].received if read else 0
-        if read:
-            write_held_rows(duck, self.lake, tenant, entry.upload_id, read.staged, read.primary)
-        entry = replace(
-            entry,
-            status="held",
-            reason_code=error.code,
-            reason=error.message,
-            counts=RowCounts(received=received, accepted=0, held=received, duplicate=0),
-        )
-        return self._record(duck, writer, tenant, entry)
+        received = 0
+        if read is not None:
+            received = read.staged[read.primary].received
+            self._write_held_rows(run, entry, read)
+        counts = RowCounts(received=received, accepted=0, held=received, duplicate=0)
+        entry = replace(entry, status="held", reason_code=error.code, reason=error.message, counts=counts)
+        return self._record(run, look, entry)
 
-    def _record(self, duck: Duck, writer: LakeWriter, tenant: str, entry: ledger.Entry) -> Outcome:
+    def _record(self, run: _Run, look: Look, entry: ledger.Entry) -> Outcome:
+        """Commit the ledger row of an upload that brings no rows."""
+
         def change(change: Change) -> Outcome:
-            if (known := ledger.seen(duck, entry.upload)) is not None:
-                raise NothingToCommit(self._outcome(replace(entry, status="skipped", reason=known[0]), tenant, 0))
-            ledger.record(duck, entry, now=datetime.now(UTC))
+            if not change.as_looked and (known := ledger.seen(run.duck, entry.upload)) is not None:
+                raise NothingToCommit(_skipped(entry, run.tenant, known))
+            ledger.record(run.duck, entry, now=datetime.now(UTC))
             change.message = f"{entry.upload.key.rsplit('/', 1)[-1]}: {entry.status}, {entry.reason_code}"
-            return self._outcome(entry, tenant, 0)
+            return _outcome(entry, run.tenant, 0)
 
-        committed = writer.commit(f"upload {entry.upload_id}", change, duck=duck)
+        committed = run.commit(f"upload {entry.upload_id}", change, look)
         return replace(committed.result, snapshot_id=committed.snapshot_id)
 
-    def _skipped(self, entry: ledger.Entry, tenant: str, known: str) -> Outcome:
-        reason = f"This version was already brought in as {known}."
-        return self._outcome(replace(entry, upload_id=known, status="skipped", reason=reason), tenant, 0)
+    def _write_held_rows(self, run: _Run, entry: ledger.Entry, read: Read) -> None:
+        write_held_rows(run.duck, self.lake, held_key(run.tenant, entry.upload_id), read.staged, read.primary)
 
-    def _outcome(self, entry: ledger.Entry, tenant: str, snapshot_id: int) -> Outcome:
-        return Outcome(
-            upload_id=entry.upload_id,
-            tenant=tenant,
-            dataset=entry.dataset,
-            status=entry.status,
-            counts=entry.counts,
-            snapshot_id=snapshot_id,
-            reason_code=entry.reason_code,
-            reason=entry.reason,
-        )
-
-    def _write_file(self, duck: Duck, tenant: str, dataset: str, select: str) -> str:
+    def _put_file(self, run: _Run, staged: Staged, select: str) -> str:
         """One Parquet file of a dataset in the lake, under a name nobody else uses."""
-        key = f"{lake_prefix(tenant)}data/main/{dataset}/teal-{uuid.uuid4().hex}.parquet"
+        key = f"{lake_prefix(run.tenant)}data/main/{staged.contract.name}/teal-{uuid.uuid4().hex}.parquet"
         with TemporaryDirectory(prefix="teal-write-", dir=self.work_directory) as folder:
-            path = Path(folder) / "rows.parquet"
-            duck.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
+            path = staged.file
+            if path is None:
+                path = Path(folder) / "rows.parquet"
+                run.duck.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
             self.lake.put_file(key, path, content_type="application/vnd.apache.parquet")
         return self.lake.uri_of(key)
+
+
+def _fit_tables(run: _Run, look: Look, entry: ledger.Entry, read: Read) -> ledger.Contracts:
+    """Register new contract versions and give their tables the new columns, in a commit of its own.
+
+    DuckLake cannot create a table and inline rows into another one in the same transaction (1.5.5).
+    """
+    duck = run.duck
+
+    def change(change: Change) -> ledger.Contracts:
+        known = ledger.contracts(duck)
+        new = [one for one in read.new_contracts if one not in known.get(one.name, ())]
+        if any(one.version <= version.version for one in new for version in known.get(one.name, ())):
+            raise ledger.ContractsChangedError("Another upload changed the contract at the same time.")
+        if not new:
+            raise NothingToCommit(known)
+        for contract in new:
+            fit_table(duck, contract)
+            ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")
+        change.message = "contracts: " + ", ".join(f"{one.name} version {one.version}" for one in new)
+        return ledger.contracts(duck)
+
+    return run.commit(f"upload {entry.upload_id}", change, look).result
+
+
+def _same(entry: ledger.Entry, upload_id: str, rows: int) -> ledger.Entry:
+    """The entry of bytes that are in the lake already, under another name or version: every row is a duplicate."""
+    counts = RowCounts(received=rows, accepted=0, held=0, duplicate=rows)
+    reason = f"The same bytes are in the lake already, from upload {upload_id}."
+    return replace(entry, status="skipped", reason_code="same_content", reason=reason, counts=counts)
+
+
+def _skipped(entry: ledger.Entry, tenant: str, known: str) -> Outcome:
+    reason = f"This version was already brought in as {known}."
+    return _outcome(replace(entry, upload_id=known, status="skipped", reason=reason), tenant, 0)
+
+
+def _outcome(entry: ledger.Entry, tenant: str, snapshot_id: int) -> Outcome:
+    return Outcome(
+        upload_id=entry.upload_id,
+        tenant=tenant,
+        dataset=entry.dataset,
+        status=entry.status,
+        counts=entry.counts,
+        snapshot_id=snapshot_id,
+        reason_code=entry.reason_code,
+        reason=entry.reason,
+    )
 
 
 def _refuse_too_many_held(read: Read) -> None:

@@ -14,7 +14,7 @@ from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
 from shared.ingest import IngestRules, IngestUpload, Outcome
 from shared.sessions import Sessions
-from shared.steps.recognise import Reading
+from shared.steps.reading import Reading
 from shared.storage.base import ObjectStore
 from shared.storage.folder import FolderStore
 from shared.values import UploadedObject

@@ -30,7 +30,7 @@ def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
                 for contract in built_in().values():
                     create_table(duck, _NEW, contract)
                 duck.execute(f"CALL {_NEW}.set_commit_message('teal', 'new lake')")
-            # Rows of datasets always go into files: after a change of columns, DuckLake 1.0 loses values of inlined rows.
+            # Rows of datasets always go into files: with new columns, DuckLake 1.0 loses values of inlined rows.
             duck.execute(f"CALL {_NEW}.set_option('data_inlining_row_limit', {INLINED_ROWS}, schema => 'teal')")
         finally:
             duck.execute(f"USE {quoted(database)}.{quoted(schema)}")

@@ -39,10 +39,22 @@ class NothingToCommit(Exception):  # noqa: N818 - a way out of a change, not an 
 
 
 @dataclass
+class Look:
+    """The newest catalog at some moment, attached; the first commit that is given it takes it over."""
+
+    copy: CatalogCopy
+    attached: bool = True
+
+
+@dataclass
 class Change:
-    """What a change may say about itself, kept with its snapshot."""
+    """What a change may say about itself, kept with its snapshot.
+
+    ``as_looked`` says that the lake is exactly as it was at the look: what was found there need not be asked again.
+    """
 
     duck: Duck
+    as_looked: bool = False
     message: str = ""
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
 
@@ -77,30 +89,34 @@ class LakeWriter:
     work_directory: Path | None = None
 
     @contextmanager
-    def look(self, duck: Duck) -> Iterator[CatalogCopy]:
-        """Attach the newest catalog read-only as ``lake`` for the block; its copy can be the first one of a commit."""
+    def look(self, duck: Duck) -> Iterator[Look]:
+        """Attach the newest catalog as ``lake`` for the block, or until a commit of ``duck`` takes it over."""
         with TemporaryDirectory(prefix="teal-look-", dir=self.work_directory) as folder:
-            copy = self._copy(duck, Path(folder))
-            duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=True)
+            look = Look(self._copy(duck, Path(folder)))
+            self._attach(duck, look.copy)
             try:
-                yield copy
+                yield look
             finally:
-                duck.detach(LAKE)
+                if look.attached:
+                    duck.detach(LAKE)
 
-    def commit(self, author: str, change: Callable[[Change], T], *, duck: Duck | None = None) -> Committed[T]:
+    def commit(
+        self, author: str, change: Callable[[Change], T], *, duck: Duck | None = None, look: Look | None = None
+    ) -> Committed[T]:
         """Run ``change`` in one transaction on the newest catalog and publish it.
 
         ``change`` runs again from the start after a lost race, so it must only write through its ``Change.duck``; pass
-        ``duck`` when it needs tables staged there before. Raises CatalogContendedError after ``attempts`` lost races,
-        and whatever ``change`` raises; nothing is committed then.
+        ``duck`` when it needs tables staged there before, and its ``look`` if there is one. Raises
+        CatalogContendedError after ``attempts`` lost races, and whatever ``change`` raises; nothing is committed then.
         """
         commit_id = uuid.uuid4().hex
         session = duck or self.open_duck()
         with TemporaryDirectory(prefix="teal-commit-", dir=self.work_directory) as folder:
             for attempt in range(1, self.attempts + 1):
-                copy = self._copy(session, Path(folder))
+                copy, as_looked = self._attached(session, Path(folder), look)
                 try:
-                    committed = self._attempt(session, copy, author, commit_id, change, attempt)
+                    told = Change(session, as_looked)
+                    committed = self._attempt(told, author, commit_id, change, attempt)
                 except NothingToCommit as nothing:
                     return nothing.result  # type: ignore[return-value]  # built by _attempt with the right type
                 try:
@@ -118,6 +134,24 @@ class LakeWriter:
                 _pause(attempt)
         raise CatalogContendedError("Too many writers at once; the same request may succeed in a moment.")
 
+    def _attached(self, duck: Duck, folder: Path, look: Look | None) -> tuple[CatalogCopy, bool]:
+        """The newest catalog, attached, and whether it is the one of the look, so that nothing was fetched."""
+        newer = None
+        if look is not None and look.attached:
+            with suppress(ObjectNotFoundError):
+                newer = self.catalog.fetch(folder, unless=look.copy.etag)
+                if newer is None:
+                    look.attached = False
+                    return look.copy, True
+            duck.detach(LAKE)
+            look.attached = False
+        newer = newer or self._copy(duck, folder)
+        self._attach(duck, newer)
+        return newer, False
+
+    def _attach(self, duck: Duck, copy: CatalogCopy) -> None:
+        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False)
+
     def _copy(self, duck: Duck, folder: Path) -> CatalogCopy:
         try:
             copy = self.catalog.fetch(folder)
@@ -132,12 +166,12 @@ class LakeWriter:
             return self._copy(duck, folder)
 
     def _attempt(
-        self, duck: Duck, copy: CatalogCopy, author: str, commit_id: str, change: Callable[[Change], T], attempt: int
+        self, told: Change, author: str, commit_id: str, change: Callable[[Change], T], attempt: int
     ) -> Committed[T]:
-        duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False)
+        """Run the change in a transaction on the attached catalog, and detach it: its file is then complete."""
+        duck = told.duck
         try:
             with duck.transaction():
-                told = Change(duck)
                 try:
                     result = change(told)
                 except NothingToCommit as nothing:

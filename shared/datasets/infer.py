@@ -13,6 +13,7 @@ from shared.formats.expressions import detect_time_format, number_expression, ti
 from shared.formats.table import TextTable
 
 MAX_KEY_COLUMNS = 3
+SAMPLE_ROWS = 1_000
 ROW_KEY = "row_key"
 """Identifies rows of a table in which nothing else does; equal rows are kept and numbered."""
 _PATTERNS: dict[ColumnType, str] = {
@@ -65,37 +66,41 @@ def _column(duck: Duck, view: str, header: str, table: TextTable, taken: Collect
 
 def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:
     """The narrowest type every value has; codes with leading zeros and mixed columns stay text."""
-    cells = f"(SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)})"
-    tests = [f"count(*) FILTER (regexp_full_match(text, {literal(pattern)}))" for pattern in _PATTERNS.values()]
-    tests.append(f"count({number_expression('text', table.decimal, 'DOUBLE')})")
-    tests.append("count(*) FILTER (regexp_matches(text, '^[+-]?0[0-9]'))")
-    tests.append(
-        "count(*) FILTER (regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}'))"
+    tests = {kind: f"regexp_full_match(text, {literal(pattern)})" for kind, pattern in _PATTERNS.items()}
+    number = number_expression("text", table.decimal, "DOUBLE")
+    tests["double"] = f"{number} IS NOT NULL AND NOT regexp_matches(text, '^[+-]?0[0-9]')"
+    tests["timestamp"] = (
+        "regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}')"
     )
-    total, boolean, integer, bigint, number, coded, dated = duck.execute(
-        f"SELECT count(text), {', '.join(tests)} FROM {cells}"
-    )[0]
-    if not total:
+    cells = f"SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)}"
+    sample = f"SELECT text FROM ({cells}) WHERE text IS NOT NULL LIMIT {SAMPLE_ROWS}"
+    # What the first rows rule out need not be asked of all of them.
+    for rows in (sample, cells):
+        tests = _passed(duck, rows, tests)
+        if not tests:
+            return "text"
+    found = next(iter(tests))
+    if found == "timestamp" and not _reads_as_time(duck, view, header):
         return "text"
-    for kind, count in (("boolean", boolean), ("integer", integer), ("bigint", bigint)):
-        if count == total:
-            return kind  # type: ignore[return-value]  # the three literals
-    if number == total and not coded:
-        return "double"
-    if dated == total and _reads_as_time(duck, view, header, total):
-        return "timestamp"
-    return "text"
+    return found
 
 
-def _reads_as_time(duck: Duck, view: str, header: str, total: int) -> bool:
+def _passed(duck: Duck, rows: str, tests: dict[ColumnType, str]) -> dict[ColumnType, str]:
+    """The tests that every text passes; none when there is no text."""
+    counts = ", ".join(f"count(*) FILTER ({test})" for test in tests.values())
+    total, *passed = duck.execute(f"SELECT count(text), {counts} FROM ({rows})")[0]
+    return {kind: test for (kind, test), count in zip(tests.items(), passed, strict=True) if total and count == total}
+
+
+def _reads_as_time(duck: Duck, view: str, header: str) -> bool:
     try:
         found = detect_time_format(duck, quoted(view), header)
     except AmbiguousDatesError:
         # Nobody said how to read these; as text they are at least not wrong.
         return False
-    text = f"trim({quoted(header)})"
-    sql = f"SELECT count({time_expression(text, found, 'TIMESTAMPTZ')}) FROM {quoted(view)}"
-    return bool(duck.value(sql) == total)
+    cells = f"SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)}"
+    unread = f"text IS NOT NULL AND {time_expression('text', found, 'TIMESTAMPTZ')} IS NULL"
+    return not duck.value(f"SELECT count(*) FILTER ({unread}) FROM ({cells})")
 
 
 def _key(duck: Duck, view: str, headers: tuple[str, ...], columns: list[Column]) -> tuple[str, ...]:

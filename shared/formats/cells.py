@@ -33,9 +33,9 @@ def is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     if not values:
         return True
     years = [first[index].strip() for index in values]
-    if len(years) > 1 and len(set(years)) == len(years) and len(years) < len(first):
-        if all(_YEAR.fullmatch(year) for year in years):
-            return False if all(_years_below(rows, index) for index in values) else True
+    several = len(years) > 1 and len(set(years)) == len(years) and len(years) < len(first)
+    if several and all(_YEAR.fullmatch(year) for year in years):
+        return not all(_years_below(rows, index) for index in values)
     for index in values:
         below = [row[index] for row in rows if index < len(row) and row[index].strip()]
         if sum(map(is_value, below)) * 10 >= len(below) * 9:

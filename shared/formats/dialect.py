@@ -111,7 +111,7 @@ def _refuse_two_characters(text: str, delimiter: str = "|") -> None:
         mark, count = before.most_common(1)[0]
         if count * 2 > text.count(delimiter) and count > text.count("\n"):
             raise UnreadableFileError(
-                f"Cells seem to be separated by {mark}{delimiter}; a delimiter has one character. Convert the file first."
+                f"Cells seem to be separated by {mark}{delimiter}. Name the delimiter to read the file."
             )
 
 
@@ -160,11 +160,12 @@ def _score(records: list[Record], shape: Shape) -> tuple[float, int]:
     width = _width(filled)
     if not filled or not width:
         return 0.0, 0
-    fitting = [r for r in filled if len(r.cells) == width]
+    # Empty cells behind the last column are what some programs write, not another width.
+    fitting = [r for r in filled if len(r.cells) >= width and not any(r.cells[width:])]
     cells = clean = 0
     marks = tuple(mark for mark in ('"', "'") if mark)
     for record in fitting[:200]:
-        for cell in record.cells:
+        for cell in record.cells[:width]:
             cells += 1
             text = cell.strip()
             quoted = len(text) > 1 and text[0] == text[-1] and text[0] in marks

@@ -13,7 +13,7 @@ from shared.formats.table import SERVICE_COLUMNS, counted
 
 
 class NormalFile:
-    """Writes rows of text: line, problem, original, then the cells. Later rows may have more cells than earlier ones."""
+    """Writes rows of text: line, problem, original, then the cells. Later rows may have more cells than earlier."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -53,7 +53,7 @@ class NormalFile:
             raise UnreadableFileError(f"No row could be read; {self.first_problem}.")
         service = ["_line", "_problem", "_original"]
         fields = [f"s{i}" for i in range(3)] + [f"c{i}" for i in range(len(columns))]
-        source = csv_source(self.path, fields, quote='"', parallel=False, pad=True)
+        source = csv_source(self.path, fields, quote='"', parallel=False, pad=True, line_end="\\n")
         shown = [f"c{i} AS {quoted(column)}" for i, column in enumerate(columns)]
         if self.problems:
             shown += [f"s{service.index(column)} AS {column}" for column in SERVICE_COLUMNS]
@@ -76,13 +76,18 @@ def csv_source(
     compression: str = "",
     parallel: bool = True,
     pad: bool = False,
+    line_end: str = "",
 ) -> str:
-    """``read_csv(…)`` that takes the file as text and guesses nothing; empty cells are NULL."""
+    """``read_csv(…)`` that takes the file as text and guesses nothing; empty cells are NULL.
+
+    ``line_end`` is written with a backslash; without it the first one in the file counts, even one inside quotes.
+    """
+    ends = f"new_line = {literal(line_end)}, " if line_end else ""
     columns = ", ".join(f"{literal(field)}: 'VARCHAR'" for field in fields)
     kind = {"gz": "gzip", "zst": "zstd"}.get(compression, "none")
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, header = false, skip = {skip}, "
         f"delim = {literal(delimiter)}, quote = {literal(quote)}, escape = {literal(quote)}, comment = '', "
         f"compression = {literal(kind)}, columns = {{{columns}}}, null_padding = {literal(pad)}, "
-        f"parallel = {literal(parallel)}, max_line_size = 8000000, buffer_size = 16000000)"
+        f"{ends}parallel = {literal(parallel)}, max_line_size = 8000000, buffer_size = 16000000)"
     )

@@ -146,7 +146,7 @@ class Records(Iterator[Record]):
         self._broken += 1
         if self._broken > MAX_BROKEN_RECORDS:
             raise UnreadableFileError(
-                f"More than {MAX_BROKEN_RECORDS:,} rows have quotes that do not close; the last is on line {feed.line}.",
+                f"More than {MAX_BROKEN_RECORDS:,} rows have quotes that do not close, the last on line {feed.line}.",
                 line=feed.line,
             ) from error
         original = feed.give_back_all_but_first()

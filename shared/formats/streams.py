@@ -6,11 +6,10 @@ import codecs
 import gzip
 import io
 import re
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
@@ -23,25 +22,27 @@ CHUNK_BYTES = 1 << 20
 MAX_EXPANSION = 200
 """Honest tables shrink 5 to 50 times; gzip can reach 1,000 only on a bomb."""
 EXPANSION_FLOOR_BYTES = 256 << 20
-MAX_SAMPLE_BYTES = 4 << 20
 
 _REFUSED = (
-    (b"BZh", "a bzip2 file"),
     (b"\xfd7zXZ", "an xz file"),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"%PDF", "a PDF document"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel (.xls) or other Office file"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel (.xls), a password-protected or another Office file"),
     (b"SQLite format 3", "an SQLite database"),
     (b"\x89PNG", "an image"),
     (b"\xff\xd8\xff", "an image"),
-    (b"GIF8", "an image"),
-    (b"ORC", "an ORC file"),
-    (b"ARROW1", "an Arrow file"),
+    (b"GIF89a", "an image"),
+    (b"GIF87a", "an image"),
+    (b"ARROW1\0\0", "an Arrow file"),
     (b"Obj\x01", "an Avro file"),
     (b"\xff\xfe\0\0", "UTF-32 text"),
     (b"\0\0\xfe\xff", "UTF-32 text"),
 )
+_REFUSED_IF_BINARY = ((b"ORC", "an ORC file"), (b"PARE", "an encrypted Parquet file"), (b"BZh", "a bzip2 file"))
+"""These are also the first letters of honest headers."""
+_TAR = (257, b"ustar")
+_CONTROLS = bytes([*range(0, 7), *range(14, 27), 28, 29, 30])
 _ESCAPED = re.compile("[\udc80-\udcff]")
 _ESCAPED_RUN = re.compile("[\udc80-\udcff]{3,}")
 _NOT_IN_WINDOWS_1252 = re.compile("[\udc81\udc8d\udc8f\udc90\udc9d]")
@@ -65,7 +66,7 @@ class Text:
     """How a file's bytes become text, and what all of them hold.
 
     ``errors`` is the codec's error handler. ``utf8`` says that DuckDB can read the bytes as they are. Line ends are
-    counted for such files only.
+    counted, and the absence of double quotes is known, for such files only.
     """
 
     path: Path
@@ -78,13 +79,14 @@ class Text:
     carriage_returns: int = 0
     pairs: int = 0
     nul_bytes: int = 0
+    quotes: bool = True
     notes: tuple[str, ...] = ()
 
     @contextmanager
     def open(self) -> Iterator[TextIO]:
         """The text, line ends untouched. Raises UnreadableFileError for broken compression or encoding."""
         with open_bytes(self.path, self.compression) as raw, readable():
-            yield io.TextIOWrapper(cast("BinaryIO", raw), encoding=self.codec, errors=self.errors, newline="")
+            yield io.TextIOWrapper(raw, encoding=self.codec, errors=self.errors, newline="")
 
 
 @contextmanager
@@ -94,24 +96,41 @@ def readable() -> Iterator[None]:
         yield
     except UnicodeDecodeError as error:
         raise UnreadableFileError(f"The file is not {error.encoding} text: {error.reason}.") from error
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError, zipfile.BadZipFile) as error:
+    except UnicodeError as error:
+        raise UnreadableFileError("The file is not text in the encoding that was named.") from error
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstd.ZstdError) as error:
         raise UnreadableFileError(f"The compressed file is damaged or cut off: {error}.") from error
 
 
 def compression_of(path: Path) -> str:
-    """ "gz", "zst" or "" by magic bytes. Raises EmptyFileError and, for other containers, UnreadableFileError."""
+    """ "gz", "zst" or "" by magic bytes. Raises EmptyFileError."""
     with path.open("rb") as file:
         head = file.read(16)
     if not head:
         raise EmptyFileError("The file has no bytes.")
-    for magic, what in _REFUSED:
-        if head.startswith(magic):
-            raise UnreadableFileError(
-                f"This is {what}, which is not read here. Send CSV, JSON, Parquet or .xlsx, plain, gzip or zstd."
-            )
     if head.startswith(b"\x1f\x8b"):
         return "gz"
     return "zst" if head.startswith(b"\x28\xb5\x2f\xfd") else ""
+
+
+def refuse_foreign(head: bytes) -> None:
+    """Raises UnreadableFileError when decompressed bytes begin as something that is known and is no table."""
+    found = [what for magic, what in _REFUSED if head.startswith(magic)]
+    if is_binary(head):
+        found += [what for magic, what in _REFUSED_IF_BINARY if head.startswith(magic)]
+    if head[_TAR[0] :].startswith(_TAR[1]):
+        found.append("a tar archive")
+    if head.startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")):
+        found.append("a file that is compressed twice")
+    if found:
+        raise UnreadableFileError(
+            f"This is {found[0]}, which is not read here. Send CSV, JSON, Parquet or .xlsx, plain, gzip, zstd or zip."
+        )
+
+
+def is_binary(head: bytes) -> bool:
+    """Whether control bytes that no text has are among the first 64."""
+    return any(byte in _CONTROLS for byte in head[:64])
 
 
 def open_bytes(path: Path, compression: str) -> BinaryIO:
@@ -140,25 +159,6 @@ def head_of(path: Path, compression: str, size: int) -> bytes:
         return stream.read(size)
 
 
-def single_member(path: Path, target: Path) -> str:
-    """Unpack the only file of a zip archive to ``target`` and return its name. Raises UnreadableFileError."""
-    with readable(), zipfile.ZipFile(path) as archive:
-        members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
-        if len(members) != 1:
-            raise UnreadableFileError(f"The zip archive holds {counted(len(members), 'file')}; send one table a file.")
-        if members[0].flag_bits & 1:
-            raise UnreadableFileError("The zip archive is encrypted.")
-        if members[0].file_size > max(EXPANSION_FLOOR_BYTES, path.stat().st_size * MAX_EXPANSION):
-            raise UploadTooLargeError(f"The file grows more than {MAX_EXPANSION} times when unpacked.")
-        try:
-            with archive.open(members[0]) as source, target.open("wb") as out:
-                while chunk := source.read(CHUNK_BYTES):
-                    out.write(chunk)
-        except (NotImplementedError, RuntimeError) as error:
-            raise UnreadableFileError("The zip archive uses a compression that is not read here.") from error
-        return members[0].filename
-
-
 def text_of(path: Path, compression: str, encoding: str | None) -> Text:
     """Find out the encoding from all bytes: UTF-8, UTF-16, else windows-1252 when the bytes make sense in it.
 
@@ -168,6 +168,9 @@ def text_of(path: Path, compression: str, encoding: str | None) -> Text:
     head = head_of(path, compression, 1 << 16)
     if not head:
         raise EmptyFileError("The file has no bytes.")
+    if compression and (encoding or _utf16(head)):
+        for _ in chunks(path, compression):
+            pass  # damage and bombs are found before anything is read from it
     if encoding:
         return _text_as_told(path, compression, encoding, head)
     if wide := _utf16(head):
@@ -181,8 +184,9 @@ def text_of(path: Path, compression: str, encoding: str | None) -> Text:
             utf8=False,
             notes=(note,),
         )
-    controls = len(head.translate(None, bytes(set(range(256)) - {*range(0, 7), *range(14, 27), 28, 29, 30})))
-    if controls > 4 and controls > len(head) / 10:
+    controls = bytes(byte for byte in head if byte in _CONTROLS)
+    # A few kinds of control bytes may be delimiters or damage; many kinds are numbers of a binary format.
+    if len(controls) > 4 and (len(controls) > len(head) / 10 or len(set(controls)) > 5):
         raise UnreadableFileError("This is not a text file, and not a Parquet or .xlsx file either.")
     return _text_by_bytes(path, compression)
 
@@ -191,7 +195,7 @@ def _text_as_told(path: Path, compression: str, encoding: str, head: bytes) -> T
     try:
         name = codecs.lookup(encoding).name
         "".encode(name)
-    except LookupError as error:
+    except (LookupError, ValueError) as error:
         raise UnreadableFileError(f"There is no encoding called {encoding!r}.") from error
     if name in ("utf-8", "utf-8-sig"):
         found = _text_by_bytes(path, compression)
@@ -208,41 +212,57 @@ def _utf16(head: bytes) -> str:
         return "utf-16-le"
     if head.startswith(b"\xfe\xff"):
         return "utf-16-be"
-    # Without a mark: delimiters, digits and line ends have a zero in one half of each pair, never in the other.
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if odd > len(head) / 40 and even == 0 and len(head) >= 4:
-        return "utf-16-le"
-    if even > len(head) / 40 and odd == 0 and len(head) >= 4 and len(head) % 2 == 0:
-        return "utf-16-be"
+    # Without a mark: delimiters, digits and line ends have a zero in one half of each pair, never in the other; and
+    # one of them ends a line, or most are like that. Single NULs in other text are neither.
+    pairs = len(head) // 2
+    even, odd = head[0 : 2 * pairs : 2], head[1 : 2 * pairs : 2]
+    for encoding, high, low in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        zeros = high.count(0)
+        if pairs > 1 and zeros > pairs / 20 and not low.count(0):
+            ends_line = any(not h and c in b"\r\n" for h, c in zip(high, low, strict=True))
+            if ends_line or zeros > pairs / 2:
+                return encoding
     return ""
 
 
 def _text_by_bytes(path: Path, compression: str) -> Text:
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     feeds = returns = pairs = nuls = valid = invalid = in_runs = impossible = 0
-    pending, last, first = False, b"", b""
+    pending, last, first, quotes = False, b"", b"", False
     for chunk in chunks(path, compression):
         first = first or chunk[:3]
         feeds += chunk.count(b"\n")
         nuls += chunk.count(b"\0")
+        quotes = quotes or b'"' in chunk
         if (found := chunk.count(b"\r")) or last == b"\r":
             returns += found
             pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
         last = chunk[-1:]
         if pending or not chunk.isascii():
-            text = decoder.decode(chunk)
+            decoded = decoder.decode(chunk)
             pending = bool(decoder.getstate()[0])
-            valid += len(text.encode("utf-8", "ignore")) - len(text.encode("ascii", "ignore"))
-            escaped = len(_ESCAPED.findall(text))
+            valid += len(decoded.encode("utf-8", "ignore")) - len(decoded.encode("ascii", "ignore"))
+            escaped = len(_ESCAPED.findall(decoded))
             invalid += escaped
             if escaped:
-                in_runs += sum(map(len, _ESCAPED_RUN.findall(text)))
-                impossible += len(_NOT_IN_WINDOWS_1252.findall(text))
+                in_runs += sum(map(len, _ESCAPED_RUN.findall(decoded)))
+                impossible += len(_NOT_IN_WINDOWS_1252.findall(decoded))
     invalid += len(decoder.decode(b"", final=True)) if pending else 0
-    counts = {"line_feeds": feeds, "carriage_returns": returns, "pairs": pairs, "nul_bytes": nuls}
+    text = Text(
+        path,
+        compression,
+        "utf-8-sig" if first == codecs.BOM_UTF8 else "utf-8",
+        "utf-8-sig",
+        "strict",
+        utf8=not invalid,
+        line_feeds=feeds,
+        carriage_returns=returns,
+        pairs=pairs,
+        nul_bytes=nuls,
+        quotes=quotes,
+    )
     if not invalid:
-        encoding = "utf-8-sig" if first == codecs.BOM_UTF8 else "utf-8"
-        return Text(path, compression, encoding, "utf-8-sig", "strict", utf8=True, **counts)
+        return text
     if impossible or (in_runs > invalid / 2 and invalid >= 8):
         raise UnreadableFileError(
             "The text is neither UTF-8 nor UTF-16 nor windows-1252. Save it as UTF-8, or name its encoding."
@@ -250,6 +270,6 @@ def _text_by_bytes(path: Path, compression: str) -> Text:
     # Bytes that are letters in UTF-8 outnumber the others: UTF-8 with some damage, not windows-1252 throughout.
     if valid > 2 * invalid:
         note = f"{counted(invalid, 'byte')} that are not UTF-8 were read as windows-1252."
-        return Text(path, compression, "utf-8", "utf-8-sig", _FALLBACK, utf8=False, notes=(note,), **counts)
+        return replace(text, encoding="utf-8", errors=_FALLBACK, notes=(note,))
     note = "Read as windows-1252, since it is not UTF-8."
-    return Text(path, compression, "windows-1252", "cp1252", _FALLBACK, utf8=False, notes=(note,), **counts)
+    return replace(text, encoding="windows-1252", codec="cp1252", errors=_FALLBACK, notes=(note,))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from shared.errors import UnreadableFileError
+from shared.errors import InputError, UnreadableFileError
 
 Decimal = Literal[".", ","]
 DateOrder = Literal["dmy", "mdy", "ymd"]
@@ -38,18 +38,56 @@ class ReadOptions:
     decimal: Decimal | None = None
     date_order: DateOrder | None = None
 
+    def __post_init__(self) -> None:
+        """Raises InputError for an option with a value nobody can mean."""
+        for name, is_sensible in _SENSIBLE.items():
+            value = getattr(self, name)
+            if value is not None and not is_sensible(value):
+                raise InputError(f"The read option {name} cannot be {str(value)[:40]!r}.")
+        if self.delimiter and self.delimiter == self.quote:
+            raise InputError("The read options delimiter and quote cannot be the same.")
+
+
+def _is_text(longest: int, shortest: int = 1) -> Callable[[object], bool]:
+    def is_sensible(value: object) -> bool:
+        return (
+            isinstance(value, str) and shortest <= len(value) <= longest and not any(mark in value for mark in "\r\n\0")
+        )
+
+    return is_sensible
+
+
+def _is_number(least: int, most: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+_SENSIBLE: dict[str, Callable[[object], bool]] = {
+    "encoding": _is_text(40),
+    "delimiter": _is_text(8),
+    "quote": _is_text(1, 0),
+    "escape": _is_text(1, 0),
+    "comment": _is_text(8),
+    "header": lambda value: isinstance(value, bool),
+    "skip_lines": _is_number(0, 1_000_000),
+    "header_row": _is_number(1, 1_048_576),
+    "sheet": _is_text(255),
+    "decimal": lambda value: value in (".", ","),
+    "date_order": lambda value: value in ("dmy", "mdy", "ymd"),
+}
+
 
 @dataclass(frozen=True)
 class TextTable:
     """A file that is now a table of text in DuckDB, and what was found out or assumed on the way.
 
     ``notes`` are sentences for people. ``types`` are the file's own column types where it has some (Parquet).
-    ``rows`` counts rows including those with a problem; ``problems`` counts the latter.
+    ``rows`` counts rows including those with a problem, and is None when the file was not read through; ``problems``
+    counts those with a problem.
     """
 
     columns: tuple[str, ...]
     kind: Literal["csv", "json", "ndjson", "parquet", "xlsx"]
-    rows: int
+    rows: int | None
     problems: int = 0
     decimal: Decimal = "."
     compression: str = ""

@@ -18,10 +18,8 @@ def held_key(tenant: str, upload_id: str) -> str:
     return f"{lake_prefix(tenant)}held/{upload_id}.parquet"
 
 
-def write_held_rows(
-    duck: Duck, store: ObjectStore, tenant: str, upload_id: str, staged: Sequence[Staged], primary: int
-) -> None:
-    """Put all held rows of an upload into one Parquet file; none is written when none was held.
+def write_held_rows(duck: Duck, store: ObjectStore, key: str, staged: Sequence[Staged], primary: int) -> None:
+    """Put all held rows of an upload into one Parquet file at ``key``; none is written when none was held.
 
     Columns: row_number (1-based data row of the file, NULL for rows derived from several), dataset, column_name, rule,
     text (of that column), original (the whole row as JSON, or the raw line that could not be split).
@@ -33,6 +31,8 @@ def write_held_rows(
         "(row_number BIGINT, dataset VARCHAR, column_name VARCHAR, rule VARCHAR, text VARCHAR, original VARCHAR)"
     )
     for position, one in enumerate(staged):
+        if not one.held:
+            continue
         columns = ", ".join(f'"{column.name}"' for column in one.contract.columns)
         duck.execute(
             f"CREATE OR REPLACE TEMP VIEW held_now AS "
@@ -47,4 +47,4 @@ def write_held_rows(
     with TemporaryDirectory(prefix="teal-held-") as folder:
         path = Path(folder) / "held.parquet"
         duck.execute(f"COPY held_rows TO {literal(str(path))} (FORMAT parquet)")
-        store.put_file(held_key(tenant, upload_id), path, content_type="application/vnd.apache.parquet")
+        store.put_file(key, path, content_type="application/vnd.apache.parquet")

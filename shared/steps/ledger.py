@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from shared.datasets.contract import Contract
@@ -36,27 +36,26 @@ class Entry:
     status: str = "loaded"
     reason_code: str = ""
     reason: str = ""
-    counts: RowCounts = RowCounts(0, 0, 0, 0)
+    counts: RowCounts = field(default_factory=lambda: RowCounts(0, 0, 0, 0))
     notes: tuple[str, ...] = ()
     replay_of: str = ""
 
 
-def seen(duck: Duck, upload: UploadedObject) -> tuple[str, str] | None:
-    """(upload id, status) of this very version of the object, or None."""
-    rows = duck.execute(statement("ingest/seen"), _identity(upload))
-    return (rows[0][0], rows[0][1]) if rows else None
+def seen(duck: Duck, upload: UploadedObject) -> str | None:
+    """The id under which this very version of the object was brought in, or None."""
+    return _known(duck, upload, "")[0]
 
 
-def same_content(duck: Duck, content_hash: str, dataset: str) -> tuple[str, str, int] | None:
-    """(upload id, key, received rows) of a loaded upload with the same bytes for the same dataset, or None."""
+def identified(duck: Duck, entry: Entry) -> tuple[str | None, Entry]:
+    """``seen``, and the entry with an id that is free: an earlier version of the same object may have the usual one."""
+    known, taken = _known(duck, entry.upload, entry.upload_id)
+    return known, replace(entry, upload_id=entry.upload.upload_id) if taken else entry
+
+
+def same_content(duck: Duck, content_hash: str, dataset: str) -> tuple[str, int] | None:
+    """(upload id, received rows) of a loaded upload with the same bytes for the same dataset, or None."""
     rows = duck.execute(statement("ingest/same_content"), {"content_hash": content_hash, "dataset": dataset})
-    return (rows[0][0], rows[0][1], rows[0][2]) if rows else None
-
-
-def free_id(duck: Duck, entry: Entry) -> str:
-    """The entry's id; one made from its version where an earlier version of the same object already has it."""
-    taken = duck.value("SELECT count(*) FROM lake.teal.uploads WHERE upload_id = $id", {"id": entry.upload_id})
-    return entry.upload.upload_id if taken else entry.upload_id
+    return (rows[0][0], rows[0][1]) if rows else None
 
 
 def contracts(duck: Duck) -> Contracts:
@@ -99,6 +98,13 @@ def record(duck: Duck, entry: Entry, *, now: datetime) -> None:
             "duration_ms": int((now - entry.received_at).total_seconds() * 1000),
         },
     )
+
+
+def _known(duck: Duck, upload: UploadedObject, upload_id: str) -> tuple[str | None, bool]:
+    """The id of this version of the object, if it was brought in, and whether ``upload_id`` is taken."""
+    rows = duck.execute(statement("ingest/known"), {**_identity(upload), "upload_id": upload_id})
+    versions = [row[0] for row in rows if row[1]]
+    return (versions[0] if versions else None), any(row[0] == upload_id for row in rows)
 
 
 def _identity(upload: UploadedObject) -> dict[str, str]:

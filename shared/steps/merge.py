@@ -1,7 +1,7 @@
 """Third step of an ingest: staged rows become the lake's rows, inside the transaction of one commit.
 
 The rule: a row replaces the one with its key unless that one is newer; what changes nothing counts as a duplicate. Rows
-that meet no existing key are added as a Parquet file that was written once, before; a repeated attempt costs no writing.
+that meet no existing key are added as a Parquet file that was written once, before: another attempt writes nothing.
 """
 
 from __future__ import annotations
@@ -11,24 +11,26 @@ from dataclasses import dataclass, field
 
 from shared.catalog.writer import LAKE, Change
 from shared.duck import Duck, quoted
+from shared.sql.load import statement
 from shared.steps.judge import Staged
 
-FileWriter = Callable[[str, str], str]
-"""Writes the rows of a SELECT as a data file of a dataset and returns its uri: (dataset, select) -> uri."""
+FileWriter = Callable[[Staged, str], str]
+"""Puts a data file of a dataset into the lake and returns its uri: the staged file, or the rows of a SELECT."""
 
 
 @dataclass
 class FileOnce:
-    """Writes a dataset's Parquet file at the first attempt and hands out the same file at the next ones."""
+    """Puts a dataset's Parquet file into the lake at the first attempt and hands out the same one at the next ones."""
 
     write: FileWriter
     written: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
 
-    def __call__(self, dataset: str, select: str) -> str:
+    def __call__(self, staged: Staged, select: str) -> str:
         """The uri of the file with these rows; the SELECT must be the same at every attempt."""
+        dataset = staged.contract.name
         if dataset not in self.written:
-            self.written[dataset] = self.write(dataset, select)
+            self.written[dataset] = self.write(staged, select)
         self.used.add(dataset)
         return self.written[dataset]
 
@@ -66,9 +68,16 @@ def plan_merge(duck: Duck, staged: Staged) -> Plan:
     contract, name = staged.contract, staged.contract.name
     key = ", ".join(quoted(column) for column in contract.key)
     good = f"(FROM {staged.table} WHERE _held IS NULL AND NOT _duplicate)"
+    first = quoted(contract.key[0])
+    low, high = duck.execute(f"SELECT min({first}), max({first}) FROM {good}")[0]
+    # By constants the catalog leaves out whole files: an upload of later keys costs the same however large the lake is.
+    near = f"(FROM {lake_table(name)} WHERE {first} BETWEEN $low AND $high)"
+    values = {"low": low, "high": high}
+    met = duck.value(f"SELECT EXISTS {near}", values)
     duck.execute(
-        f"CREATE OR REPLACE TEMP TABLE {quoted('existing_' + name)} AS "
-        f"SELECT kept.* FROM {lake_table(name)} AS kept SEMI JOIN {good} AS staged USING ({key})"
+        f"CREATE OR REPLACE TEMP TABLE {quoted('existing_' + name)} AS FROM {near} AS kept "
+        + (f"SEMI JOIN {good} AS staged USING ({key})" if met else "LIMIT 0"),
+        values,
     )
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     if (
@@ -158,7 +167,7 @@ def apply_merge(change: Change, plan: Plan, file_once: FileOnce, *, inline_rows:
         duck.execute(f"DELETE FROM {table} AS kept USING {temp('removed', name)} AS gone WHERE {key_equal}")
     if plan.only_adds and plan.added > inline_rows and not contract.partition:
         columns = ", ".join(quoted(column.name) for column in contract.columns)
-        uri = file_once(name, f"SELECT {columns} FROM {temp('fresh', name)}")
+        uri = file_once(plan.staged, f"SELECT {columns} FROM {temp('fresh', name)}")
         duck.execute(f"CALL ducklake_add_data_files('{LAKE}', $table, $uri)", {"table": name, "uri": uri})
     elif plan.added:
         duck.execute(f"INSERT INTO {table} BY NAME FROM {temp('fresh', name)}")
@@ -181,5 +190,8 @@ def temp(word: str, dataset: str) -> str:
 
 
 def _graves(duck: Duck, dataset: str) -> int:
+    """How many deletions of the dataset are remembered; the catalog knows cheaply when there are none of any."""
+    if not duck.value(statement("ingest/has_tombstones")):
+        return 0
     sql = f"SELECT count(*) FROM {LAKE}.teal.tombstones WHERE dataset = $dataset"
     return int(duck.value(sql, {"dataset": dataset}))

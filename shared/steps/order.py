@@ -1,9 +1,9 @@
-"""What the sender of an upload asked for beside its bytes: read options, a replay, a correction of an earlier upload."""
+"""What the sender of an upload asked for beside its bytes: read options, a replay, a correction."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError
@@ -16,7 +16,7 @@ from shared.values import UploadedObject
 class Order:
     """``upload`` is another object to read instead (a replay); ``contract_version`` judges by a former contract."""
 
-    options: ReadOptions = ReadOptions()
+    options: ReadOptions = field(default_factory=ReadOptions)
     replay_of: str = ""
     upload: UploadedObject | None = None
     contract_version: int | None = None

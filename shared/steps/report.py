@@ -28,7 +28,8 @@ def measure(duck: Duck, staged: Staged) -> Measured:
     row = duck.execute(f"SELECT count(*), {newest}, {counts} FROM {staged.table} WHERE _held IS NULL")[0]
     total, newest_at, present = row[0], row[1], row[2:]
     broken = duck.execute(
-        f"SELECT _held.column, _held.rule, count(*) FROM {staged.table} WHERE _held IS NOT NULL GROUP BY ALL ORDER BY ALL"
+        f"SELECT _held.column, _held.rule, count(*) FROM {staged.table} WHERE _held IS NOT NULL "
+        "GROUP BY ALL ORDER BY ALL"
     )
     columns: dict[str, dict[str, Any]] = {
         column.name: {"missing": total - count, "invalid": 0, "rules": {}}
@@ -42,7 +43,7 @@ def measure(duck: Duck, staged: Staged) -> Measured:
 
 
 def missing_references(duck: Duck, plan: Plan) -> int:
-    """Fresh rows that name a row which is in no table yet, over all columns with `references`; a warning, not a rule."""
+    """Fresh rows that name a row which is in no table yet, over all columns with `references`: only a warning."""
     missing = 0
     for column in plan.staged.contract.columns:
         if column.references and plan.added:

@@ -38,7 +38,6 @@ SELECT
         WHEN starts_with(StockCode, 'gift_')                      THEN 'gift_card'
         ELSE 'fee'
     END                         AS kind,
-    InvoiceDate                 AS ordered_at,
-    InvoiceDate                 AS updated_at
+    InvoiceDate                 AS ordered_at
 FROM raw
 LEFT JOIN numbered USING (_row)

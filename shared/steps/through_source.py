@@ -1,0 +1,90 @@
+"""From an open file of a known source to staged datasets: one SELECT for each, then judged like any other rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shared.datasets.contract import DELETED_COLUMN, Contract
+from shared.duck import Duck, literal, quoted
+from shared.formats.expressions import detect_time_format, iso_time_format, time_expression
+from shared.formats.table import TextTable
+from shared.sources.known import Source
+from shared.steps.judge import LookCloserError, Staged, judge
+from shared.steps.reading import FileContext, Read
+from shared.steps.rules import Shape
+
+
+def read_through_source(
+    context: FileContext, table: TextTable, source: Source, contracts: Mapping[str, Contract]
+) -> Read:
+    """Stage every target dataset: first the one with the file's own rows, then those derived from its good rows.
+
+    Raises AmbiguousDatesError, LookCloserError.
+    """
+    if table.rows is None:
+        raise LookCloserError  # what the selects of a source would make of a blank row is theirs to say
+    duck, zone = context.duck, source.timezone or context.reading.timezone
+    columns = _store_raw_rows(duck, source, table, zone)
+    targets = [source.primary, *(name for name in source.selects if name != source.primary)]
+    staged: list[Staged] = []
+    for target in targets:
+        contract = contracts[target].model_copy(update={"date_order": source.date_order})
+        shape = replace(_mapped(duck, source, contract), decimal=table.decimal, timezone=zone)
+        staged.append(judge(duck, contract, shape, context.folder))
+        if target == source.primary and staged[0].held:
+            _keep_originals(duck, staged[0], columns)
+            duck.execute(
+                "CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + 1 AS _row, * FROM raw_rows "
+                f"ANTI JOIN (SELECT _row - 1 AS place FROM {staged[0].table} WHERE _held IS NOT NULL) ON rowid = place"
+            )
+    return Read(tuple(staged), 0, source.name, (*table.notes, f"Read as {source.title}."))
+
+
+def _store_raw_rows(duck: Duck, source: Source, table: TextTable, zone: str) -> tuple[str, ...]:
+    """Table ``raw_rows`` and view ``raw``: the file under the names the selects use, its times in ISO 8601.
+
+    Returns the names of the file's own columns there.
+    """
+    shape = source.shape_for(table.columns)
+    assert shape is not None  # noqa: S101 - source_for found the source by this shape
+    bound = shape.bind(table.columns)
+    names = {header: shape.rename.get(column, column) for column, header in bound.items()}
+    renamed = {name: names.get(name, name) for name in table.columns}
+    duck.execute(f"SET TimeZone = {literal(zone)}")
+    columns = []
+    for name, final in renamed.items():
+        text = quoted(name)
+        if final in source.times and iso_time_format(duck, "raw_file", name) is None:
+            found = detect_time_format(duck, "raw_file", name, date_order=source.date_order)
+            instant = time_expression(text, found, "TIMESTAMPTZ")
+            text = f"coalesce(strftime({instant}, '%Y-%m-%d %H:%M:%S'), {text})"
+        columns.append(f"{text} AS {quoted(final)}")
+    columns += [f"NULL::VARCHAR AS {quoted(column)}" for column in shape.optional if column not in bound]
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS SELECT {', '.join(columns)} FROM raw_file")
+    duck.execute("SET TimeZone = 'UTC'")
+    duck.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + 1 AS _row, * FROM raw_rows")
+    return tuple(renamed.values())
+
+
+def _mapped(duck: Duck, source: Source, contract: Contract) -> Shape:
+    """View ``mapped_<dataset>``: the rows of a dataset, still as text."""
+    view = quoted("mapped_" + contract.name)
+    duck.execute(f"CREATE OR REPLACE TEMP VIEW {view} AS {source.selects[contract.name]}")
+    given = [name for name in duck.columns(view) if name != "_row"]
+    return Shape(
+        table=view,
+        columns={name: name for name in given if contract.column(name) or name == DELETED_COLUMN},
+        originals=(),
+        rows_numbered=contract.name == source.primary,
+        cheap_to_sample=False,
+    )
+
+
+def _keep_originals(duck: Duck, staged: Staged, columns: tuple[str, ...]) -> None:
+    """Put the file's own row beside each held one; the mapped one is not what was sent."""
+    row = ", ".join(f"{literal(name)}, raw.{quoted(name)}" for name in columns)
+    duck.execute(
+        f"UPDATE {staged.table} AS staged SET _original = json_object({row})::VARCHAR "
+        "FROM raw WHERE raw._row = staged._row AND staged._held IS NOT NULL"
+    )
