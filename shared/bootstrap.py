@@ -1,14 +1,12 @@
 """The composition root: picks adapters by settings and wires the use cases; the only place that names concrete ones.
 
 Everything here is made once per process and kept warm. Adapters are imported inside the branch that needs them, so that
-each cloud's package carries only its own SDK.
+each cloud's package carries only its own SDK; what only one function needs is imported by that function's use case, so
+that the others start without it. Importing this module, and making the API, asks no store for anything.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-import secrets
 import threading
 from concurrent.futures import Future
 from dataclasses import fields
@@ -20,29 +18,29 @@ from typing import TYPE_CHECKING
 from shared.answers.cache import AnswerCache
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
-from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
 from shared.edits import EditRows
-from shared.errors import ObjectNotFoundError, PreconditionFailedError
 from shared.formats.table import ReadOptions
-from shared.ingest import IngestRules, IngestUpload, Outcome
 from shared.keys import Keys
+from shared.logs import configure
 from shared.paging import Cursors
 from shared.query import AskQuestion, QueryRules
 from shared.rows import Rows
-from shared.sessions import Sessions
+from shared.secret import secret_in_folder, secret_in_store
 from shared.settings import Settings
 from shared.snapshots import Snapshots
-from shared.steps.reading import Reading
 from shared.storage.base import ObjectInfo, ObjectStore
-from shared.tidy import TidyLakes, TidyRules
 from shared.uploads import UploadRules, Uploads
 from shared.values import UploadedObject
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-log = logging.getLogger("teal")
+    from shared.announce.base import Announce
+    from shared.catalog.writer import LakeWriter
+    from shared.ingest import IngestUpload, Outcome
+    from shared.sessions import Sessions
+    from shared.tidy import TidyLakes
 
 
 @cache
@@ -58,13 +56,13 @@ def store_at(uri: str) -> ObjectStore:
     bucket, _, prefix = rest.partition("/")
     chosen = settings()
     if scheme == "s3":
-        from shared.storage.s3 import S3Store
+        from shared.storage.s3_reads import s3_store
 
-        return S3Store(bucket, prefix, region=chosen.region, endpoint_url=chosen.s3_endpoint or None)
+        return s3_store(bucket, prefix, region=chosen.region, endpoint_url=chosen.s3_endpoint)
     if scheme == "gs":
         from shared.storage.gcs import GcsStore
 
-        return GcsStore(bucket, prefix, endpoint=chosen.gcs_endpoint or None)
+        return GcsStore(bucket, prefix, endpoint=chosen.gcs_endpoint)
     from shared.storage.folder import FolderStore
 
     return FolderStore(Path(uri).absolute(), signing_secret(), chosen.public_url)
@@ -76,28 +74,9 @@ def signing_secret() -> bytes:
     told = settings().signing_secret.get_secret_value()
     if told:
         return told.encode()
-    if "://" not in settings().lake:
-        return _local_secret(Path(settings().lake).absolute())
-    store, key = lake_store(), "keys/signing.secret"
-    try:
-        return store.get(key)[0]
-    except ObjectNotFoundError:
-        try:
-            store.put_if_match(key, secrets.token_bytes(32), etag="")
-        except PreconditionFailedError:
-            log.info("another process made the signing secret first")
-        return store.get(key)[0]
-
-
-def _local_secret(folder: Path) -> bytes:
-    path = folder / "signing.secret"
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(secrets.token_bytes(32))
-    except FileExistsError:
-        log.debug("the signing secret is there already")
-    return path.read_bytes()
+    if "://" in settings().lake:
+        return secret_in_store(lake_store())
+    return secret_in_folder(Path(settings().lake).absolute())
 
 
 def lake_store() -> ObjectStore:
@@ -110,14 +89,20 @@ def inbox_store() -> ObjectStore:
     return store_at(settings().inbox_uri)
 
 
+def start() -> None:
+    """What a function does before anything else: its logs are JSON lines from the level that was set."""
+    configure(settings().log_level, for_google=settings().lake.startswith("gs://"))
+
+
 _early: SimpleQueue[Future[Duck]] = SimpleQueue()
 
 
 def start_early() -> None:
-    """Open the first session in a thread while the rest of the program is still being imported.
+    """Start, and open the first session in a thread while the rest of the program is still being imported.
 
-    Loading the engine and its extensions takes 0.2 s without needing Python, half of a cold start.
+    Reading the engine's extensions from disk and linking them needs no Python.
     """
+    start()
     opened: Future[Duck] = Future()
 
     def open_now() -> None:
@@ -175,6 +160,8 @@ def reader_of(tenant: str) -> LakeReader:
 @cache
 def writer_of(tenant: str) -> LakeWriter:
     """The writer of a tenant's lake."""
+    from shared.catalog.writer import LakeWriter
+
     return LakeWriter(
         StoredCatalog(lake_store(), tenant),
         open_lake_session,
@@ -189,15 +176,24 @@ def keys() -> Keys:
     return Keys(lake_store())
 
 
+def _sessions() -> Sessions:
+    from shared.sessions import Sessions
+
+    return Sessions(open_session, grant_lake)
+
+
 @cache
 def ingest_upload() -> IngestUpload:
     """The use case behind every upload event."""
+    from shared.ingest import IngestRules, IngestUpload
+    from shared.steps.reading import Reading
+
     chosen = settings()
     return IngestUpload(
         inbox=inbox_store(),
         lake=lake_store(),
         writer_of=writer_of,
-        session=Sessions(open_session, grant_lake),
+        session=_sessions(),
         rules=IngestRules(
             max_upload_bytes=chosen.max_upload_mb * 2**20,
             inline_rows=chosen.inline_rows,
@@ -209,15 +205,49 @@ def ingest_upload() -> IngestUpload:
 
 
 def _tell(outcome: Outcome) -> None:
-    """Readers of this process see a commit at once, whatever their freshness interval."""
+    """Readers of this process see a commit at once, whatever their freshness interval; then the world is told."""
     if reader_of.cache_info().currsize:
         reader_of(outcome.tenant).refresh()
+    announce()(outcome)
+
+
+@cache
+def announce() -> Announce:
+    """Tells the world what became of an upload, in every way that was set up."""
+    from shared.announce.base import Announce, Way
+
+    chosen = settings()
+    ways: list[Way] = []
+    if chosen.metrics_namespace:
+        from shared.announce.emf import EmbeddedMetrics
+
+        ways.append(EmbeddedMetrics(chosen.metrics_namespace))
+    if chosen.announce_to.startswith("arn:"):
+        from shared.announce.sns import SnsTopic
+
+        ways.append(SnsTopic(chosen.announce_to, endpoint_url=chosen.announce_endpoint))
+    elif chosen.announce_to:
+        from shared.announce.pubsub import PubSubTopic
+
+        ways.append(PubSubTopic(chosen.announce_to, endpoint_url=chosen.announce_endpoint))
+    return Announce(tuple(ways))
+
+
+class _StoredCursors(Cursors):
+    """Cursors whose secret is fetched by the first list that has a next page, not by every cold start."""
+
+    def __init__(self) -> None:
+        pass
+
+    @property
+    def secret(self) -> bytes:
+        return signing_secret()
 
 
 @cache
 def cursors() -> Cursors:
     """Signs and opens the cursors of all lists."""
-    return Cursors(signing_secret())
+    return _StoredCursors()
 
 
 @cache
@@ -248,7 +278,7 @@ def inbox_bucket() -> str:
 
 
 def _announce(upload: UploadedObject) -> None:
-    """A folder has no events, so whoever puts an object into it brings it in; a bucket tells the ingest function itself."""
+    """A folder has no events, so whoever puts an object into it brings it in; a bucket tells the function itself."""
     if "://" not in settings().inbox_uri:
         ingest_upload()(upload)
 
@@ -303,7 +333,7 @@ def api() -> FastAPI:
             )
             if "://" not in settings().inbox_uri
             else None,
-            rules=ApiRules(docs_enabled=settings().docs_enabled),
+            rules=ApiRules(docs_enabled=settings().docs_enabled, cors_origins=settings().cors_origins),
         )
     )
 
@@ -311,13 +341,15 @@ def api() -> FastAPI:
 @cache
 def tidy() -> TidyLakes:
     """The use case behind the schedule."""
+    from shared.tidy import TidyLakes, TidyRules
+
     chosen = settings()
     rules = TidyRules(
         keep_snapshots_days=chosen.keep_snapshots_days,
         orphan_grace_hours=chosen.orphan_grace_hours,
         keep_held_days=chosen.keep_held_days,
     )
-    return TidyLakes(lake_store(), writer_of, Sessions(open_session, grant_lake), rules)
+    return TidyLakes(lake_store(), writer_of, _sessions(), rules)
 
 
 def _arrived(info: ObjectInfo) -> None:

@@ -108,7 +108,7 @@ def _record(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entr
 
 
 def _refuse_changed_types(former: Contract | None, wanted: Contract) -> None:
-    """Columns may be added and rules changed; a stored column keeps its type, and the key stays. Raises ContractError."""
+    """Columns may be added and rules changed; stored columns keep their types and the key stays, or ContractError."""
     if former is None:
         return
     if former.key != wanted.key:

@@ -1,8 +1,8 @@
 """Everything that can go wrong, in five kinds; a kind says what the caller must do.
 
 HTTP reads a kind as a status, the event edge as *again* (raise, so the cloud delivers the event once more) or *hold*
-(record it and return). Each error below is a subclass of exactly one kind and has a stable ``code``; docs/errors.md lists
-them all, and a spec compares the two.
+(record it and return). Each error below is a subclass of exactly one kind and has a stable ``code``; docs/errors.md
+lists them all, and a spec compares the two.
 """
 
 from __future__ import annotations

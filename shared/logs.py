@@ -33,13 +33,20 @@ def without_secrets(text: str) -> str:
 
 
 class JsonLines(logging.Formatter):
-    """A record as one JSON object: at, level, logger, message, the record's extra fields, and the error in full."""
+    """A record as one JSON object: at, level, logger, message, the record's extra fields, and the error in full.
+
+    ``for_google`` calls the level ``severity``, which is where Cloud Logging looks for it.
+    """
+
+    def __init__(self, *, for_google: bool = False) -> None:
+        super().__init__()
+        self._for_google = for_google
 
     def format(self, record: logging.LogRecord) -> str:
         """See logging.Formatter.format; the line is pure ASCII without a line break."""
         line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
+            **({"severity": record.levelname} if self._for_google else {"level": record.levelname.lower()}),
             "logger": record.name,
             "message": record.getMessage(),
         }
@@ -50,15 +57,15 @@ class JsonLines(logging.Formatter):
         return json.dumps({name: _clean(value) for name, value in line.items()}, default=str)
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+def configure(level: str = "INFO", stream: TextIO | None = None, *, for_google: bool = False) -> None:
     """Send every logger's records from ``level`` up to ``stream`` (default: standard error), as JSON lines."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonLines())
+    handler.setFormatter(JsonLines(for_google=for_google))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "botocore", "urllib3", "uvicorn.access"):
-        # They log addresses with their query, and a signed query is a credential.
+    for chatty in ("httpx", "httpcore", "boto3", "botocore", "urllib3", "uvicorn.access", "werkzeug", "mangum"):
+        # They log addresses: a signed query is a credential, and a path may hold a row's key, somebody's name.
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.answers.cache import AnswerCache, Body
@@ -24,11 +24,13 @@ from shared.answers.encode import (
     json_body,
     parquet_body,
 )
+from shared.answers.etags import matches
 from shared.catalog.reader import LakeReader, PinnedLake
 from shared.catalog.stored import lake_prefix
-from shared.datasets.question import Context, Question, Statement
-from shared.duck import Result
+from shared.datasets.question import Context, Question
+from shared.duck import Result, quoted
 from shared.paging import Cursors, page_size, subject_of
+from shared.remembered import Remembered
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore
 
@@ -59,7 +61,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What an answer cost: bytes of the data files it could touch, their number, milliseconds, and US dollars by list price."""
+    """What an answer cost: bytes of the data files it may touch, their number, milliseconds; dollars by list price."""
 
     bytes_read: int = 0
     requests: int = 0
@@ -100,6 +102,19 @@ class QueryRules:
 
 
 @dataclass(frozen=True)
+class Facts:
+    """What is true of a snapshot, whatever is asked: span of its orders, data files and their bytes by table."""
+
+    span: tuple[datetime, datetime] | None
+    files: Mapping[str, tuple[int, int]]
+
+    def touched(self, tables: tuple[str, ...]) -> tuple[int, int]:
+        """Files and bytes of some tables: an upper bound of what a question reads."""
+        found = [self.files.get(table.rpartition(".")[2], (0, 0)) for table in tables]
+        return sum(files for files, _ in found), sum(size for _, size in found)
+
+
+@dataclass(frozen=True)
 class AskQuestion:
     """Answers questions about all tenants' lakes; every one names its tenant."""
 
@@ -108,11 +123,13 @@ class AskQuestion:
     cursors: Cursors
     cache: AnswerCache
     rules: QueryRules
+    known_facts: Remembered[Facts] = field(default_factory=Remembered)
 
     def __call__(self, asked: Asked) -> Answer:
         """The answer, from the cache, from the ETag alone, or from the lake.
 
-        Raises InvalidParameterError, MixedCurrenciesError, SnapshotNotFoundError, InvalidCursorError, PageTooLargeError.
+        Raises InvalidParameterError, MixedCurrenciesError, MissingRateError, SnapshotNotFoundError, InvalidCursorError,
+        PageTooLargeError.
         """
         started = time.perf_counter()
         subject = subject_of(asked.question.name, asked.question.model_dump(mode="json"))
@@ -148,7 +165,7 @@ class AskQuestion:
     def quote(self, asked: Asked) -> dict[str, Any]:
         """What asking would touch: files and bytes from the catalog's statistics; nothing is run."""
         with self.reader_of(asked.tenant).pin(asked.snapshot, asked.as_of) as lake:
-            files, size = self._touched(asked, lake)
+            files, size = self._facts(asked, lake).touched(asked.question.tables())
             return {
                 "question": asked.question.name,
                 "snapshot": lake.snapshot_id,
@@ -162,7 +179,7 @@ class AskQuestion:
         etag = self._etag(asked, snapshot, limit, position)
         media = MEDIA_TYPES[asked.format]
         pinned = asked.snapshot is not None
-        if _matches(asked.if_none_match, etag):
+        if matches(asked.if_none_match, etag):
             return Answer(etag, snapshot, media, pinned, Receipt())
         body = self.cache.get(etag)
         if body is None:
@@ -170,7 +187,7 @@ class AskQuestion:
         return self._delivered(asked, Answer(etag, snapshot, media, pinned, Receipt(), cursor=body.cursor), body)
 
     def _delivered(self, asked: Asked, answer: Answer, body: Body) -> Answer:
-        if _matches(asked.if_none_match, answer.etag):
+        if matches(asked.if_none_match, answer.etag):
             return answer
         if len(body.content) <= self.rules.max_inline_bytes:
             return replace(answer, content=body.content)
@@ -184,52 +201,49 @@ class AskQuestion:
     def _made(
         self, asked: Asked, lake: PinnedLake, subject: str, limit: int, offset: int
     ) -> tuple[Body, dict[str, float]]:
+        started = time.perf_counter()
+        facts = self._facts(asked, lake)
         context = Context(
             committed_at=lake.committed_at,
             timezone=self.rules.timezone,
             currency=self.rules.currency,
             sees_personal=asked.sees_personal,
+            span=facts.span,
         )
-        started = time.perf_counter()
-        for guard, look in asked.question.guards(context):
-            look(lake.duck.execute(guard.sql, guard.values))
         wanted = asked.question.statement(context)
-        page = Statement(f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}", wanted.values)
-        result = lake.duck.query(page.sql, page.values)
+        page = f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}"
+        as_table = asked.format in ("parquet", "arrow")
+        if as_table:
+            lake.duck.execute(f"CREATE OR REPLACE TEMP TABLE {_PAGE} AS {page}", wanted.values)
+            page = f"FROM {_PAGE}"
+        result = lake.duck.query(page, {} if as_table else wanted.values)
+        seen = None
+        if wanted.has_seen:
+            result, seen = _without_seen(result)
+        if seen is not None:
+            for doubt, look in asked.question.doubts(context, seen):
+                look(lake.duck.execute(doubt.sql, doubt.values))
         cursor = None
         if len(result.rows) > limit:
             result = Result(result.columns, result.types, result.rows[:limit])
             cursor = self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset + limit})
-        asked_rows = Statement(f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit} OFFSET {offset}", wanted.values)
         ran = time.perf_counter()
-        content = self._encoded(asked, lake, result, asked_rows, cursor)
-        files, size = self._touched(asked, lake)
-        phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
-        return Body(content, cursor, size, files), phases
-
-    def _encoded(self, asked: Asked, lake: PinnedLake, result: Result, rows: Statement, cursor: str | None) -> bytes:
-        if asked.format == "csv":
-            return csv_body(result)
-        if asked.format == "parquet":
-            return parquet_body(lake.duck, rows.sql, rows.values)
-        if asked.format == "arrow":
-            return arrow_body(lake.duck, rows.sql, rows.values)
         told = {
             "question": asked.question.name,
             "snapshot": lake.snapshot_id,
             "committed_at": lake.committed_at.isoformat().replace("+00:00", "Z"),
             "parameters": asked.question.model_dump(mode="json", by_alias=True, exclude_none=True),
+            **(asked.question.told(seen) if seen is not None else {}),
             "definition": f"/v1/definitions/{asked.question.name}",
             "next": cursor,
         }
-        return json_body(told, result, asked.numbers)
+        content = _encoded(asked, lake, told, result)
+        files, size = facts.touched(asked.question.tables())
+        phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
+        return Body(content, cursor, size, files), phases
 
-    def _touched(self, asked: Asked, lake: PinnedLake) -> tuple[int, int]:
-        """Data files and bytes of the tables a question reads: an upper bound, from the catalog alone."""
-        rows = lake.duck.execute(
-            statement("lake/files_of_tables"), {"alias": lake.alias, "tables": list(asked.question.tables())}
-        )
-        return int(rows[0][0]), int(rows[0][1])
+    def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
+        return self.known_facts(asked.tenant, lake, _facts_of)
 
     def _etag(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> str:
         shape = [
@@ -249,6 +263,33 @@ class AskQuestion:
         return '"' + hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32] + '"'
 
 
-def _matches(given: str, etag: str) -> bool:
-    """Whether a list of ETags, as ``If-None-Match`` has it, names this one (weakly compared, RFC 9110)."""
-    return any(one.strip().removeprefix("W/") in (etag, "*") for one in given.split(",")) if given else False
+_PAGE = "temp.answer_page"
+
+
+def _encoded(asked: Asked, lake: PinnedLake, told: Mapping[str, Any], result: Result) -> bytes:
+    if asked.format == "json":
+        return json_body(told, result, asked.numbers)
+    if asked.format == "csv":
+        return csv_body(result.columns, result.rows)
+    columns = ", ".join(quoted(name) for name in result.columns)
+    rows = f"(SELECT {columns} FROM {_PAGE} LIMIT {len(result.rows)})"
+    return parquet_body(lake.duck, rows) if asked.format == "parquet" else arrow_body(lake.duck, rows)
+
+
+def _without_seen(result: Result) -> tuple[Result, Any]:
+    """The rows as they are answered, and what their last column says; None when there is no row to doubt."""
+    seen = result.rows[0][-1] if result.rows else None
+    return Result(result.columns[:-1], result.types[:-1], [row[:-1] for row in result.rows]), seen
+
+
+def _facts_of(lake: PinnedLake) -> Facts:
+    first, last = lake.duck.execute(statement("sales/span"))[0]
+    files = {
+        table: (int(count), int(size))
+        for table, count, size in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})
+    }
+    return Facts((_instant(first), _instant(last)) if first is not None else None, files)
+
+
+def _instant(microseconds: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

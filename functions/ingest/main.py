@@ -5,8 +5,10 @@ from __future__ import annotations
 import functions_framework
 from cloudevents.http import CloudEvent
 
-from shared.bootstrap import ingest_upload
+from shared.bootstrap import ingest_upload, start
 from shared.events import upload_from_gcs
+
+start()
 
 
 @functions_framework.cloud_event

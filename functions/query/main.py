@@ -10,7 +10,9 @@ from typing import Any
 import functions_framework.aio
 from starlette.requests import Request
 
-from shared.bootstrap import api
+from shared.bootstrap import api, start
+
+start()
 
 
 @functions_framework.aio.http

@@ -5,7 +5,10 @@ from __future__ import annotations
 import functions_framework
 from flask import Request
 
+from shared.bootstrap import start
 from shared.bootstrap import tidy as tidy_lakes
+
+start()
 
 
 @functions_framework.http

@@ -18,7 +18,7 @@ class Body:
 
 
 class AnswerCache:
-    """Bodies by ETag. An ETag covers tenant, snapshot, question, parameters, format and rights, so a hit is an answer."""
+    """Bodies by ETag, which covers tenant, snapshot, question, parameters, format and rights: a hit is an answer."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
 from shared.datasets.question import QUESTIONS, Question
 from shared.datasets.questions import sales  # noqa: F401 - defining a question registers it
-from shared.errors import InvalidParameterError, UnknownQuestionError
+from shared.datasets.questions.definitions import definition, described, names
+from shared.errors import InvalidParameterError
 from shared.keys import Principal
 from shared.query import Answer, Asked, AskQuestion
 
@@ -41,19 +42,17 @@ def question_router(ask: AskQuestion, principal: Callable[..., Any]) -> APIRoute
     @router.get("/questions", summary="All questions")
     def list_questions() -> Response:
         """Names, titles and parameters of every question."""
-        return JSONResponse({"questions": [_described(question) for question in QUESTIONS.values()]})
+        return JSONResponse({"questions": [described(question) for question in QUESTIONS.values()]})
 
     @router.get("/definitions", summary="What every number means")
     def list_definitions() -> Response:
-        """Definition, parameters and SQL of every question."""
-        return JSONResponse({"definitions": [_defined(question) for question in QUESTIONS.values()]})
+        """Definition, parameters and SQL of every question, and formula and source of every metric."""
+        return JSONResponse({"definitions": [definition(name) for name in names()]})
 
-    @router.get("/definitions/{name:path}", summary="What the numbers of one question mean")
+    @router.get("/definitions/{name:path}", summary="What a question's numbers, or one metric, mean")
     def get_definition(name: str) -> Response:
-        """Definition, parameters and SQL of a question."""
-        if name not in QUESTIONS:
-            raise UnknownQuestionError(f"There is no question {name[:60]}.")
-        return JSONResponse(_defined(QUESTIONS[name]))
+        """The same text as the page of the documentation, in Markdown, and its parts."""
+        return JSONResponse(definition(name))
 
     return router
 
@@ -62,30 +61,31 @@ def _add(
     router: APIRouter, ask: AskQuestion, principal: Callable[..., Any], name: str, question: type[Question]
 ) -> None:
     # The question's own fields and ours are one flat set of parameters, and a name in neither is refused.
-    parameters = create_model(f"{question.__name__}Parameters", __base__=question, **_OWN)  # type: ignore[call-overload]
+    parameters: Any = create_model(f"{question.__name__}Parameters", __base__=question, **_OWN)
 
     def answer(
         request: Request,
-        asked: Annotated[parameters, Query()],  # type: ignore[valid-type]  # made just above
+        asked: Annotated[Any, Query()],
         asker: Annotated[Principal, Depends(principal)],
     ) -> Response:
-        given = asked.model_dump(by_alias=True, exclude=set(_OWN))  # type: ignore[attr-defined]
+        given = asked.model_dump(by_alias=True, exclude=set(_OWN))
         wanted = Asked(
             question=question.model_validate(given),
             tenant=asker.tenant,
-            snapshot=asked.snapshot,  # type: ignore[attr-defined]
-            as_of=_instant(asked.as_of, asked.snapshot),  # type: ignore[attr-defined]
-            format=asked.format or _preferred(request.headers.get("accept", "")),  # type: ignore[attr-defined]
-            numbers=asked.numbers,  # type: ignore[attr-defined]
-            limit=asked.limit,  # type: ignore[attr-defined]
-            cursor=asked.cursor,  # type: ignore[attr-defined]
+            snapshot=asked.snapshot,
+            as_of=_instant(asked.as_of, asked.snapshot),
+            format=asked.format or _preferred(request.headers.get("accept", "")),
+            numbers=asked.numbers,
+            limit=asked.limit,
+            cursor=asked.cursor,
             if_none_match=request.headers.get("if-none-match", ""),
             sees_personal="admin" in asker.scopes,
         )
-        if asked.dry_run:  # type: ignore[attr-defined]
+        if asked.dry_run:
             return JSONResponse(ask.quote(wanted))
         return _response(request, ask(wanted))
 
+    answer.__annotations__["asked"] = Annotated[parameters, Query()]
     router.add_api_route(f"/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
     router.add_api_route(
         f"/{name}",
@@ -137,17 +137,3 @@ def _instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
     if as_of is not None and snapshot is not None:
         raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
     return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
-
-
-def _described(question: type[Question]) -> dict[str, Any]:
-    fields = question.model_json_schema(by_alias=True).get("properties", {})
-    return {
-        "name": question.name,
-        "title": question.title,
-        "url": f"/v1/{question.name}",
-        "parameters": {name: told.get("description", "") for name, told in fields.items()},
-    }
-
-
-def _defined(question: type[Question]) -> dict[str, Any]:
-    return {**_described(question), "definition": (question.__doc__ or "").strip(), "sql": question.sql_files()}

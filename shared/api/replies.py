@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
-from math import isfinite
-from typing import Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from shared.answers.encode import MEDIA_TYPES, Numbers, csv_body, dumped
+from shared.answers.etags import matches
 from shared.errors import InvalidParameterError
 
-Numbers = Literal["string", "number"]
-
 REVALIDATED = "private, max-age=0, must-revalidate"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class Asked(BaseModel):
@@ -59,27 +53,6 @@ AtQuery = Annotated[AtAsked, Query()]
 ListQuery = Annotated[ListAsked, Query()]
 
 
-def plain(value: Any, numbers: Numbers = "string") -> Any:
-    """A value as JSON has it: exact decimals as text (or as numbers), instants in UTC with Z, anything odd as text."""
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if isfinite(value) else None
-    if isinstance(value, Decimal):
-        # Nine digits before the point and four behind fit a float exactly; who needs more takes the text.
-        return str(value) if numbers == "string" else float(value)
-    if isinstance(value, datetime):
-        moment = value.astimezone(UTC) if value.tzinfo else value
-        return moment.isoformat().replace("+00:00", "Z")
-    if isinstance(value, (date, time)):
-        return value.isoformat()
-    if isinstance(value, Mapping):
-        return {str(name): plain(item, numbers) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item, numbers) for item in value]
-    return str(value)
-
-
 def json_reply(
     request: Request,
     body: Mapping[str, Any],
@@ -90,7 +63,7 @@ def json_reply(
     numbers: Numbers = "string",
 ) -> Response:
     """A JSON answer; on GET with an ETag over its bytes, and 304 when the caller has them."""
-    content = _dumped(plain(body, numbers)).encode()
+    content = dumped(body, numbers)
     return _reply(request, content, media="application/json", status=status, snapshot=snapshot, headers=headers)
 
 
@@ -103,13 +76,8 @@ def csv_reply(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A CSV answer (RFC 4180): a header, then rows; text that a spreadsheet would run gets a ' in front."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow([_cell(name) for name in columns])
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
-    content = out.getvalue().encode()
-    return _reply(request, content, media="text/csv; charset=utf-8", snapshot=snapshot, headers=headers)
+    content = csv_body(columns, ([row[name] for name in columns] for row in rows))
+    return _reply(request, content, media=MEDIA_TYPES["csv"], snapshot=snapshot, headers=headers)
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
@@ -149,19 +117,16 @@ def _reply(
     return Response(content, status, headers, media)
 
 
-def matches(given: str, etag: str) -> bool:
-    """Whether a list of ETags, as ``If-None-Match`` has it, names this one (weakly compared, RFC 9110)."""
-    return any(one.strip().removeprefix("W/") in (etag, "*") for one in given.split(","))
-
-
-def _dumped(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_FORMULA_STARTS) else value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    made = format(value, "f") if isinstance(value, Decimal) else plain(value)
-    return _dumped(made) if isinstance(made, (dict, list)) else made
+__all__ = [
+    "Asked",
+    "AtAsked",
+    "AtQuery",
+    "ListAsked",
+    "ListQuery",
+    "Numbers",
+    "csv_reply",
+    "json_reply",
+    "matches",
+    "next_link",
+    "wants_csv",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +38,7 @@ class Catalog(Protocol):
         Raises PreconditionFailedError (lost the race) or StoreUnavailableError (unknown whether it was written).
         """
 
-    def former(self) -> list[ObjectInfo]:
+    def former(self) -> Sequence[ObjectInfo]:
         """The kept versions of the catalog, newest first: the backup."""
 
     def fetch_former(self, folder: Path, version: str) -> CatalogCopy:

@@ -9,7 +9,7 @@ by the store's clock, the one their ages are measured with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -54,7 +54,7 @@ class CarefulCatalog:
             self._put_right(path)
         return self.catalog.swap(path, etag=etag)
 
-    def former(self) -> list[ObjectInfo]:
+    def former(self) -> Sequence[ObjectInfo]:
         """See Catalog.former."""
         return self.catalog.former()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,7 +56,7 @@ class StoredCatalog:
         """See Catalog.swap."""
         return self.store.put_if_match(self.key, path.read_bytes(), etag=etag).etag
 
-    def former(self) -> list[ObjectInfo]:
+    def former(self) -> Sequence[ObjectInfo]:
         """See Catalog.former."""
         return self.store.versions(self.key)
 

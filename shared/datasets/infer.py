@@ -69,9 +69,7 @@ def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:
     tests = {kind: f"regexp_full_match(text, {literal(pattern)})" for kind, pattern in _PATTERNS.items()}
     number = number_expression("text", table.decimal, "DOUBLE")
     tests["double"] = f"{number} IS NOT NULL AND NOT regexp_matches(text, '^[+-]?0[0-9]')"
-    tests["timestamp"] = (
-        "regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}')"
-    )
+    tests["timestamp"] = "regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}')"
     cells = f"SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)}"
     sample = f"SELECT text FROM ({cells}) WHERE text IS NOT NULL LIMIT {SAMPLE_ROWS}"
     # What the first rows rule out need not be asked of all of them.

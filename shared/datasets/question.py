@@ -7,7 +7,7 @@ and time travel follow from it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar
@@ -15,6 +15,8 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from shared.sql.load import statement
+
+Rows = list[tuple[Any, ...]]
 
 QUESTIONS: dict[str, type[Question]] = {}
 """Every question by name; a class enters when it is defined."""
@@ -28,6 +30,8 @@ class Context:
     timezone: str = "UTC"
     currency: str = ""
     sees_personal: bool = False
+    span: tuple[datetime, datetime] | None = None
+    """The first and the last instant of an order in the snapshot."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,8 @@ class Statement:
 
     sql: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    has_seen: bool = False
+    """Its last column, ``_seen``, is the same in every row and no part of the answer; see ``Question.doubts``."""
 
 
 class Question(BaseModel):
@@ -47,6 +53,10 @@ class Question(BaseModel):
     title: ClassVar[str] = ""
     sql_names: ClassVar[tuple[str, ...]] = ()
     """The SQL files it is made of, shown with its definition."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """What it answers, each defined in ``questions/metrics.py``."""
+    example: ClassVar[Mapping[str, str]] = {}
+    """Parameters of the example that stands with its definition."""
     personal: ClassVar[bool] = False
     """The answer shows personal data to those who may see it, so it is kept apart for them."""
 
@@ -69,6 +79,13 @@ class Question(BaseModel):
         """The SQL it is made of, by name."""
         return {name: statement(name) for name in cls.sql_names}
 
-    def guards(self, context: Context) -> list[tuple[Statement, Any]]:
-        """Statements to run first, each with a function that looks at its rows and may raise an InputError."""
+    def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
+        """Whether the rows may be given, by what their statement has ``_seen``. Raises an InputError.
+
+        Or gives statements that find out what is wrong, each with a function that raises when it looks at their rows.
+        """
         return []
+
+    def told(self, seen: Any) -> dict[str, Any]:
+        """What JSON says beside the rows, by what their statement has ``_seen``."""
+        return {}

@@ -63,7 +63,7 @@ def missing(contract: Contract, header: Sequence[str]) -> list[str]:
 
 
 def best(contracts: Iterable[Contract], header: Sequence[str]) -> Contract | None:
-    """The contract whose required columns are all there and which knows the most of the header; None if there is none."""
+    """The contract whose required columns are all there and which knows the most of the header, or None."""
     fitting = [contract for contract in contracts if not missing(contract, header)]
     # What a contract knows comes first: a table of products with a category_id and a name is not one of categories.
     ranked = sorted(fitting, key=lambda c: (len(bind(c, header)), len(c.required() & bind(c, header).keys())))

@@ -6,7 +6,7 @@ relative, use ``/`` and are made by us. Every adapter passes ``tests/contract/te
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -67,7 +67,7 @@ class ObjectStore(Protocol):
         """Up to ``length`` bytes from offset ``start`` (0-based). Raises ObjectNotFoundError."""
 
     def download(self, key: str, target: Path, *, version: str = "") -> ObjectInfo:
-        """Write the bytes to a local file, streaming: memory does not grow with the object. Raises ObjectNotFoundError."""
+        """Write the bytes to a local file, streaming: memory does not grow with them. Raises ObjectNotFoundError."""
 
     def put(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> ObjectInfo:
         """Create or overwrite."""
@@ -89,7 +89,7 @@ class ObjectStore(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """All objects whose key starts with ``prefix``, by key, paged inside."""
 
-    def versions(self, key: str) -> list[ObjectInfo]:
+    def versions(self, key: str) -> Sequence[ObjectInfo]:
         """All kept versions of one key, newest first, also after the key was deleted."""
 
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:

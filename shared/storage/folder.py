@@ -1,8 +1,9 @@
 """A folder as a store: for a laptop and for tests; every write is whole or absent, even after a kill or a power cut.
 
-An ETag is the file's identity (modification time in nanoseconds, size, inode), so asking for news costs one ``stat`` whatever
-the size. Each write of ours takes a new file and a new time, so two of ours never share an identity. What begins
-with a dot is not listed; ``.teal/`` holds temporary files, locks and the former versions of conditionally written keys.
+An ETag is the file's identity (modification time in nanoseconds, size, inode), so asking for news costs one ``stat``
+whatever the size. Each write of ours takes a new file and a new time, so two of ours never share an identity. What
+begins with a dot is not listed; ``.teal/`` holds temporary files, locks and former versions of keys that are written
+conditionally.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,7 +132,7 @@ class FolderStore:
         with _errors_translated():
             yield from self._listed(above + "/" if above else "", prefix)
 
-    def versions(self, key: str) -> list[ObjectInfo]:
+    def versions(self, key: str) -> Sequence[ObjectInfo]:
         """See ObjectStore.versions."""
         with _errors_translated():
             folder = self._versions_folder(key)

@@ -1,13 +1,13 @@
 """Google Cloud Storage as a store: the only module that imports google.cloud.storage; its errors stop here.
 
-An ETag is the object's generation, a number that only grows. google-cloud-storage is imported by the first request and not by
-``import``. A conditional put is sent exactly once, and nothing waits the library's own two minutes.
+An ETag is the object's generation, a number that only grows. google-cloud-storage is imported by the first request and
+not by ``import``. A conditional put is sent exactly once, and nothing waits the library's own two minutes.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -77,7 +77,7 @@ class GcsStore:
         try:
             with _errors_translated():
                 return self._fetched(key, self._blob(key), if_generation_not_match=int(etag))
-        except _NotModified:
+        except _NotModifiedError:
             return None
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -86,7 +86,7 @@ class GcsStore:
             with _errors_translated():
                 body, _ = self._fetched(key, self._blob(key), start=start, end=start + max(length, 1) - 1)
                 return body[:length]
-        except _BeyondEnd:
+        except _BeyondEndError:
             return b""
 
     def download(self, key: str, target: Path, *, version: str = "") -> ObjectInfo:
@@ -136,7 +136,7 @@ class GcsStore:
             for blob in self._listed(prefix):
                 yield _described(blob.name[len(self._prefix) :], blob)
 
-    def versions(self, key: str) -> list[ObjectInfo]:
+    def versions(self, key: str) -> Sequence[ObjectInfo]:
         """See ObjectStore.versions."""
         full = self._prefix + key
         found: list[ObjectInfo] = []
@@ -161,7 +161,7 @@ class GcsStore:
         return self._signed(key, "PUT", seconds, headers)
 
     def duck_access(self) -> DuckAccess:
-        """See ObjectStore.duck_access. A token of the metadata server may be given out with less than five minutes left."""
+        """See ObjectStore.duck_access. A token of the metadata server may have less than five minutes left."""
         with _errors_translated():
             self._bucket()
             credentials = self._credentials
@@ -260,7 +260,7 @@ def signing_credentials(credentials: Any, request: Any = None) -> Any:
     # Until the first refresh, the account of the metadata server is only known as "default".
     _refresh(credentials, request)
 
-    class SignedByIam(Signing):  # type: ignore[misc]  # google.auth is untyped
+    class SignedByIam(Signing):
         """Signs with a key that never leaves Google; one request for a signature."""
 
         signer = iam.Signer(request or _request(), credentials, credentials.service_account_email)
@@ -285,11 +285,11 @@ def _refresh(credentials: Any, request: Any = None) -> None:
         credentials.refresh(request or _request())
 
 
-class _NotModified(Exception):
+class _NotModifiedError(Exception):
     """304."""
 
 
-class _BeyondEnd(Exception):
+class _BeyondEndError(Exception):
     """416."""
 
 
@@ -340,13 +340,13 @@ def _translated_answer(status: int, message: str) -> Exception:
         # Not "no such object": a lake whose bucket is missing must never look like an empty lake.
         return StoreUnavailableError("The bucket does not exist.")
     if status == 304:
-        return _NotModified()
+        return _NotModifiedError()
     if status == 404:
         return ObjectNotFoundError("There is no such object.")
     if status == 412:
         return PreconditionFailedError("Somebody else changed this object first.")
     if status == 416:
-        return _BeyondEnd()
+        return _BeyondEndError()
     if status in (401, 403):
         return StoreForbiddenError("The store refused our credentials.")
     return StoreUnavailableError("The store did not serve this request.")

@@ -1,4 +1,4 @@
-"""Asks a store to keep its promises before a lake is trusted to it: a store that ignores conditions loses commits silently.
+"""Asks a store to keep its promises before a lake is trusted to it: one that ignores conditions loses commits silently.
 
 It writes a few bytes below ``.probe/`` and deletes them again.
 """
@@ -12,7 +12,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from shared.errors import ConflictError, NotFoundError, PreconditionFailedError, StoreNotConditionalError, UnavailableError
+from shared.errors import (
+    ConflictError,
+    NotFoundError,
+    PreconditionFailedError,
+    StoreNotConditionalError,
+    UnavailableError,
+)
 from shared.storage.base import ObjectStore
 
 MOST_SKEW_SECONDS = 300.0
@@ -31,7 +37,7 @@ class Finding:
 
 
 def probe(store: ObjectStore) -> list[Finding]:
-    """Try every promise, in a few dozen small requests. Raises StoreUnavailableError and StoreForbiddenError as they come."""
+    """Try every promise, in a few dozen small requests. Raises StoreUnavailableError, StoreForbiddenError."""
     with _scratch(store) as key:
         return [
             _found("read_after_write", _reads_what_was_written(store, key("read")), "a read follows its write"),

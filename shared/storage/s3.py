@@ -1,4 +1,4 @@
-"""Amazon S3, and servers that speak its language, as a store: the only module that imports boto3; its errors stop here.
+"""Amazon S3, and servers that speak its language, as a store: boto3 comes in here (and in ``announce/sns.py``) only.
 
 boto3 is imported by the first request and not by ``import``, because it costs a cold start 150 ms. A conditional put is
 sent exactly once: a retry inside the SDK could meet our own first try and turn a win into a loss.
@@ -7,7 +7,7 @@ sent exactly once: a retry inside the SDK could meet our own first try and turn 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -86,7 +86,7 @@ class S3Store:
             with _errors_translated():
                 answer = self._client().get_object(**self._named(key), IfNoneMatch=_quoted(etag))
                 return answer["Body"].read(), _described(key, answer)
-        except _NotModified:
+        except _NotModifiedError:
             return None
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -96,7 +96,7 @@ class S3Store:
                 asked = f"bytes={start}-{start + max(length, 1) - 1}"
                 body: bytes = self._client().get_object(**self._named(key), Range=asked)["Body"].read()
                 return body[:length]
-        except _BeyondEnd:
+        except _BeyondEndError:
             return b""
 
     def download(self, key: str, target: Path, *, version: str = "") -> ObjectInfo:
@@ -151,7 +151,7 @@ class S3Store:
                 for item in page.get("Contents", ()):
                     yield _listed(item["Key"][len(self._prefix) :], item)
 
-    def versions(self, key: str) -> list[ObjectInfo]:
+    def versions(self, key: str) -> Sequence[ObjectInfo]:
         """See ObjectStore.versions."""
         full = self._prefix + key
         found: list[ObjectInfo] = []
@@ -262,11 +262,11 @@ class S3Store:
             return SignedUrl(url, method, headers, expires_at)
 
 
-class _NotModified(Exception):
+class _NotModifiedError(Exception):
     """304."""
 
 
-class _BeyondEnd(Exception):
+class _BeyondEndError(Exception):
     """416."""
 
 
@@ -332,9 +332,9 @@ def _translated_answer(answer: Any, versioned: bool) -> Exception:
         # Not "no such object": a lake whose bucket is missing must never look like an empty lake.
         return StoreUnavailableError("The bucket does not exist.")
     if status == 304:
-        return _NotModified()
+        return _NotModifiedError()
     if status == 416:
-        return _BeyondEnd()
+        return _BeyondEndError()
     if status == 404 or (versioned and status in (400, 405)):
         return ObjectNotFoundError("There is no such object.")
     if status in (409, 412):

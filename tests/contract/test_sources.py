@@ -93,15 +93,15 @@ def test_the_table_most_shops_have_gives_orders_lines_customers_and_products(tmp
 
 SHOPIFY_HEADER = (
     "Name,Email,Financial Status,Paid at,Fulfillment Status,Currency,Subtotal,Shipping,Taxes,Total,Discount Code,"
-    "Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Billing Name,Shipping Country,"
-    "Cancelled at,Refunded Amount,Vendor,Id,Source\n"
+    "Discount Amount,Created at,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku,Billing Name,"
+    "Shipping Country,Cancelled at,Refunded Amount,Vendor,Id,Source\n"
 )
 SHOPIFY = SHOPIFY_HEADER + (
-    "#1001,ann@example.com,paid,,fulfilled,EUR,25.00,4.90,4.00,33.90,TEN,5.00,2024-03-01 10:11:12 -0500,2,Tea,10.00,tea,"
-    "Ann,DE,,0.00,Leaf,1,web\n"
+    "#1001,ann@example.com,paid,,fulfilled,EUR,25.00,4.90,4.00,33.90,TEN,5.00,2024-03-01 10:11:12 -0500,2,Tea,10.00,"
+    "tea,Ann,DE,,0.00,Leaf,1,web\n"
     "#1001,,,,,,,,,,,,,1,Cup,10.00,cup,,,,,Leaf,,\n"
-    "#1002,Bö@example.com,partially_refunded,,,EUR,20.00,0.00,0.00,20.00,,0.00,2024-03-02 23:30:00 -0500,2,Tea,10.00,tea,"
-    "Bö,FR,,10.00,Leaf,2,pos\n"
+    "#1002,Bö@example.com,partially_refunded,,,EUR,20.00,0.00,0.00,20.00,,0.00,2024-03-02 23:30:00 -0500,2,Tea,10.00,"
+    "tea,Bö,FR,,10.00,Leaf,2,pos\n"
     "#1003,cy@example.com,voided,,,EUR,10.00,0.00,0.00,10.00,,0.00,2024-03-03 10:00:00 -0500,1,Tea,10.00,tea,"
     "Cy,FR,2024-03-03 11:00:00 -0500,0.00,Leaf,3,web\n"
     "#1004,,paid,,,EUR,10.00,0.00,0.00,10.00,,0.00,2024-03-04 10:00:00 -0500,1,Tea,10.00,tea,,FR,,0.00,Leaf,4,web\n"
@@ -202,8 +202,8 @@ def test_a_woocommerce_export_comes_to_what_its_orders_say(tmp_path):
     outcome = web.shop.upload("auto", "orders.csv", ROOT / "tests/data/sources/woocommerce_orders.csv")
     assert (outcome.status, outcome.counts.accepted, outcome.counts.held) == ("loaded", 8, 0), outcome
     web.fresh()
-    # 501: 3 x 13.33 + 10 = 49.99, though the order says 55 - 5 = 50. 502: one of two cups was refunded, the quantities are
-    # without it. 503: refunded as a whole. 504 is cancelled. 505: 30 by a guest, 6 given back for no item.
+    # 501: 3 x 13.33 + 10 = 49.99, though the order says 55 - 5 = 50. 502: one of two cups was refunded, the quantities
+    # are without it. 503: refunded as a whole. 504 is cancelled. 505: 30 by a guest, 6 given back for no item.
     assert amounts(web) == {
         "gross_sales": Decimal("124.99"),
         "discounts": Decimal("-0.01"),

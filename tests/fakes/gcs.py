@@ -1,6 +1,7 @@
 """A small Google Cloud Storage over HTTP that keeps generations and enforces preconditions; for tests only.
 
-It speaks the JSON API (as google-cloud-storage does), the XML API (as DuckDB's httpfs does), IAM's signBlob and a token endpoint. Run it as
+It speaks the JSON API (as google-cloud-storage does), the XML API (as DuckDB's httpfs does), IAM's signBlob and a token
+endpoint. Run it as
 ``python -m tests.fakes.gcs --port 0``; the first line it prints is its address.
 """
 
@@ -98,8 +99,12 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.keys, self.command, self.path, self.raw_query, dict(self._lower_headers())
             ):
                 raise RefusedError(403, "The request signature we calculated does not match, or it has expired.")
-        elif self.server.token and self.path != "/token" and self.headers.get("Authorization") != f"Bearer {self.server.token}":
+        elif not self._has_token():
             raise RefusedError(401, "Anonymous caller does not have storage access.")
+
+    def _has_token(self) -> bool:
+        wanted = self.server.token
+        return not wanted or self.path == "/token" or self.headers.get("Authorization") == f"Bearer {wanted}"
 
     def _lower_headers(self) -> list[tuple[str, str]]:
         return [(name.lower(), value) for name, value in self.headers.items()]

@@ -25,7 +25,7 @@ def signature_holds(
 ) -> bool:
     """Whether a request with an ``X-Goog-Signature`` is signed by a known account and has not expired.
 
-    ``path`` and ``query`` are as sent. Source: "Signatures" and "Canonical requests" in the Cloud Storage documentation.
+    ``path`` and ``query`` are as sent. Source: "Signatures", "Canonical requests" in the Cloud Storage documentation.
     """
     given = dict(parse_qsl(query, keep_blank_values=True))
     email, _, scope = given.get("X-Goog-Credential", "").partition("/")

@@ -105,6 +105,28 @@ def test_a_file_put_into_the_bucket_is_answered_by_the_api(stack: Stack) -> None
     eventually(answered, ["A-1", "A-2", "A-3"])
 
 
+def test_whoever_subscribes_hears_of_an_upload(stack: Stack) -> None:
+    queue = stack.client("sqs")
+    url = queue.create_queue(QueueName="listener")["QueueUrl"]
+    arn = queue.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = stack.outputs["UploadTopicArn"]
+    statement = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    statement |= {"Resource": arn, "Condition": {"ArnEquals": {"aws:SourceArn": topic}}}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queue.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    stack.store("InboxBucket").put("inbox/listened/orders/orders.csv", ORDERS_CSV)
+
+    def heard() -> list[Any]:
+        bodies = [json.loads(message["Body"]) for message in queue.receive_message(QueueUrl=url).get("Messages", [])]
+        messages = [json.loads(body["Message"]) for body in bodies]
+        return [
+            (one["kind"], one["status"], one["counts"]["accepted"]) for one in messages if one["tenant"] == "listened"
+        ]
+
+    eventually(heard, [("teal.upload", "loaded", 3)])
+
+
 def test_the_api_asks_for_a_key(stack: Stack) -> None:
     assert stack.get("/v1/health")[0] == 200
     status, answer = stack.get("/v1/datasets")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import copy
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -129,16 +128,29 @@ def test_the_function_says_that_it_lives(query: LambdaRuntime) -> None:
 
 
 def test_a_cold_start_answers_within_its_budget(aws: Cloud, ingest: LambdaRuntime, tmp_path: Path) -> None:
-    """0.8 s on an idle machine (docs/benchmarks.md); twice that here, where other tests share two processors."""
+    """0.8 s: of processor time here, where other tests share the machine; ``make bench`` measures it by the clock."""
     ingest.invoke(sqs_event(json.dumps(put_event(aws))))
     folder, token = package("aws", "query"), aws.token()
     seconds = []
     for _ in range(3):
-        started = time.monotonic()
         with lambda_runtime(folder, QUERY, aws.settings, tmp_path) as runtime:
             assert runtime.invoke(gateway_event("/v1/datasets/orders/rows", token))["statusCode"] == 200
-            seconds.append(time.monotonic() - started)
-    assert min(seconds) < 1.6, seconds
+            seconds.append(runtime.processor_seconds())
+    assert min(seconds) <= 0.8, seconds
+
+
+def test_a_function_is_alive_while_its_store_is_not(aws: Cloud, tmp_path: Path) -> None:
+    settings = aws.settings | {"TEAL_S3_ENDPOINT": "http://127.0.0.1:9"}
+    with lambda_runtime(package("aws", "query"), QUERY, settings, tmp_path) as runtime:
+        assert runtime.invoke(gateway_event("/v1/health"))["statusCode"] == 200
+
+
+def test_what_happened_is_a_json_line_in_the_log(aws: Cloud, ingest: LambdaRuntime) -> None:
+    ingest.invoke(sqs_event(json.dumps(put_event(aws))))
+    told = [json.loads(line) for line in ingest.log.read_text().splitlines() if line.startswith('{"at"')]
+    [loaded] = [line for line in told if line["message"] == "upload loaded"]
+    assert (loaded["level"], loaded["tenant"], loaded["dataset"]) == ("info", TENANT, "orders")
+    assert (loaded["received"], loaded["accepted"], loaded["held"]) == (3, 3, 0)
 
 
 def test_a_round_of_tidying_keeps_the_rows(aws: Cloud, ingest: LambdaRuntime, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import platform
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
@@ -28,6 +30,7 @@ from scripts.build_package import (
 
 ROOT = Path(__file__).parent.parent.parent
 MACHINES = {"x86_64": "EM_X86_64", "arm64": "EM_AARCH64"}
+THIS_MACHINE = {"x86_64": "EM_X86_64", "aarch64": "EM_AARCH64", "arm64": "EM_AARCH64"}[platform.machine()]
 PACKAGES_OF_MODULES = {"backports": "backports-zstd", "dotenv": "python-dotenv", "google": "google-cloud-storage"}
 
 
@@ -78,6 +81,54 @@ def test_only_this_function_s_entry_point_of_this_cloud_is_inside(built: tuple[s
     assert not list(built[1].rglob("tests"))
 
 
+def test_what_only_a_laptop_needs_stays_there(built: tuple[str, Path]) -> None:
+    """Neither those modules nor anything that imports them, in whichever shape they are: a file or a folder."""
+    stems = {Path(name).stem for name in LAPTOP_ONLY}
+    assert {"cli", "laptop", "remote", "terminal"} <= stems
+    assert {path.stem for path in (ROOT / "shared").iterdir()} >= stems, "a name that is not in use protects nothing"
+    for path in (built[1] / "shared").rglob("*"):
+        assert path.stem not in stems, path
+    names = {path.name for path in built[1].iterdir()}
+    assert not names & {"click", "rich", "httpx", "uvicorn"}
+    for path in (built[1] / "shared").rglob("*.py"):
+        own = {name.split(".")[1] for name in imports(path) if name.startswith("shared.")}
+        assert not own & stems, path
+
+
+def test_our_own_licence_is_inside_and_no_tests_are(built: tuple[str, Path]) -> None:
+    assert (built[1] / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    found = [path for path in built[1].rglob("*") if path.name in ("tests", "test", "conftest.py", "benchmarks")]
+    assert found == []
+
+
+def test_the_extensions_are_signed_by_duckdb(built: tuple[str, Path]) -> None:
+    """DuckDB itself checks the signature here, on whichever processor that can run this machine's library."""
+    if MACHINES[built[0]] != THIS_MACHINE:
+        return
+    found = list(built[1].glob("duckdb_extension_*/extensions/*/*.duckdb_extension"))
+    assert len(found) == 2
+    for path in found:
+        with duckdb.connect(config={"allow_unsigned_extensions": "false"}) as connection:
+            connection.execute(f"LOAD '{path}'")
+
+
+def test_a_changed_extension_is_not_signed(built: tuple[str, Path], tmp_path: Path) -> None:
+    if MACHINES[built[0]] != THIS_MACHINE:
+        return
+    [path] = built[1].glob("duckdb_extension_httpfs/extensions/*/*.duckdb_extension")
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    (tmp_path / path.name).write_bytes(changed)
+    with duckdb.connect() as connection, pytest.raises(duckdb.IOException, match="signature"):
+        connection.execute(f"LOAD '{tmp_path / path.name}'")
+
+
+def test_building_prints_the_size(tmp_path: Path) -> None:
+    command = [sys.executable, "scripts/build_package.py", "gcp", "tidy", "--into", str(tmp_path / "tidy")]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.search(r"/tidy: \d+ MB, arm64, Python 3\.13$", ran.stdout.strip()), ran.stdout
+
+
 def test_licences_of_everything_inside_are_inside(built: tuple[str, Path]) -> None:
     for metadata in built[1].glob("*.dist-info"):
         assert (metadata / "METADATA").exists()
@@ -98,6 +149,16 @@ def test_bytecode_is_the_runtime_s_and_is_trusted_without_a_look_at_the_source(b
         header = path.read_bytes()[:8]
         assert header[:4] == magic, path
         assert int.from_bytes(header[4:8], "little") == 0b01, path  # hash-based, unchecked (PEP 552)
+
+
+def test_only_a_python_of_that_very_version_compiles() -> None:
+    running = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    assert interpreter(running) is not None
+    assert interpreter("3.99") is None
+    for version in ("3.12", "3.13"):
+        if python := interpreter(version):
+            told = subprocess.run([python, "--version"], capture_output=True, text=True, check=True).stdout
+            assert told.startswith(f"Python {version}."), python
 
 
 def test_bytecode_names_the_task_folder_and_not_this_machine(built: tuple[str, Path]) -> None:
@@ -123,7 +184,8 @@ def test_a_library_that_needs_a_newer_c_library_is_no_package(built: tuple[str, 
 
 def test_google_gets_sources_and_a_hashed_lock_to_install(tmp_path: Path) -> None:
     build(Target("gcp", "ingest", "x86_64", "3.13", with_wheels=False), tmp_path / "ingest")
-    assert {path.name for path in (tmp_path / "ingest").iterdir()} == {"main.py", "requirements.txt", "shared"}
+    found = {path.name for path in (tmp_path / "ingest").iterdir()}
+    assert found == {"LICENSE", "main.py", "requirements.txt", "shared"}
     assert (tmp_path / "ingest" / "main.py").read_text() == (ROOT / "functions" / "ingest" / "main.py").read_text()
 
 
@@ -153,12 +215,18 @@ def test_everything_the_functions_import_is_locked() -> None:
             assert PACKAGES_OF_MODULES.get(name, name.replace("_", "-")) in locked, f"{path.name} imports {name}"
 
 
-def foreign_imports(path: Path) -> set[str]:
-    """Top-level modules a file imports anywhere, less the standard library's and our own."""
+def imports(path: Path) -> set[str]:
+    """Full names of everything a file imports anywhere."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            names |= {alias.name.split(".")[0] for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.split(".")[0])
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
+
+
+def foreign_imports(path: Path) -> set[str]:
+    """Top-level modules a file imports anywhere, less the standard library's and our own."""
+    names = {name.split(".")[0] for name in imports(path)}
     return names - set(sys.stdlib_module_names) - {"shared", "functions", "__future__"}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from string import Template
 from typing import Any
 
 import pytest
@@ -34,6 +37,7 @@ _CloudFormation.add_multi_constructor("!", _function)
 TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _CloudFormation)
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 CLOUD_BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
+STEPS = ("deploy-query", "deploy-ingest", "deploy-tidy")
 
 
 def of_type(kind: str) -> dict[str, Any]:
@@ -66,14 +70,14 @@ def test_every_variable_given_to_a_function_is_a_setting() -> None:
     common = TEMPLATE["Globals"]["Function"]["Environment"]["Variables"]
     for name, function in of_type("AWS::Serverless::Function").items():
         assert set(common) | set(function["Environment"]["Variables"]) <= SETTINGS, name
-    for step in ("deploy-query", "deploy-ingest", "deploy-tidy"):
+    for step in STEPS:
         assert set(google_environment(step)) - {"FUNCTION_USE_ASGI"} <= SETTINGS, step
 
 
 def test_google_settings_are_values_the_settings_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    for step in ("deploy-query", "deploy-ingest", "deploy-tidy"):
+    for step in STEPS:
         for name, value in google_environment(step).items():
-            monkeypatch.setenv(name, value.replace("${_LOG_LEVEL}", CLOUD_BUILD["substitutions"]["_LOG_LEVEL"]))
+            monkeypatch.setenv(name, Template(value).safe_substitute(CLOUD_BUILD["substitutions"]))
         assert Settings().lake.startswith("gs://")
 
 
@@ -98,7 +102,7 @@ def test_no_role_has_a_wildcard_resource_or_action() -> None:
     for role, statement in statements():
         for resource in as_list(statement["Resource"]):
             text = next(iter(resource.values())) if isinstance(resource, dict) else resource
-            assert re.match(r"(\$\{\w+\.Arn\}/[a-z.]+|\w+\.Arn$)", text), (role, text)
+            assert re.match(r"(\$\{\w+\.Arn\}/[a-z.]+|\w+\.(Topic)?Arn$)", text), (role, text)
         assert not [action for action in as_list(statement["Action"]) if "*" in action], role
 
 
@@ -119,6 +123,67 @@ def test_only_ingest_and_tidy_write_data() -> None:
     }
     assert "${LakeBucket.Arn}/lake/*" in writable("IngestRole") & writable("TidyRole")
     assert not [resource for resource in writable("IngestRole") | writable("TidyRole") if "keys/" in resource]
+
+
+def test_only_ingest_may_tell_the_world_and_only_through_this_topic() -> None:
+    telling = [(role, one) for role, one in statements() if any("sns:" in what for what in as_list(one["Action"]))]
+    [(role, statement)] = telling
+    assert role == "IngestRole"
+    assert (statement["Action"], statement["Resource"]) == ("sns:Publish", {"!GetAtt": "UploadTopic.TopicArn"})
+    assert RESOURCES["UploadTopic"]["Properties"]["KmsMasterKeyId"]
+    listening = [
+        name
+        for name, function in of_type("AWS::Serverless::Function").items()
+        if "TEAL_ANNOUNCE_TO" in function["Environment"]["Variables"]
+    ]
+    assert listening == ["IngestFunction"]
+    assert [step for step in STEPS if "TEAL_ANNOUNCE_TO" in google_environment(step)] == ["deploy-ingest"]
+
+
+def test_every_queue_is_encrypted_and_the_topic_too() -> None:
+    for name, queue in of_type("AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True, name
+    for name, topic in of_type("AWS::SNS::Topic").items():
+        assert topic["KmsMasterKeyId"] == "alias/aws/sns", name
+
+
+def test_there_is_a_schedule_for_tidying_on_both_clouds() -> None:
+    [event] = RESOURCES["TidyFunction"]["Properties"]["Events"].values()
+    assert (event["Type"], event["Properties"]["Schedule"]) == ("Schedule", {"!Ref": "TidySchedule"})
+    assert "_TIDY_SCHEDULE" in CLOUD_BUILD["substitutions"]
+    assert any(step["id"] == "schedule-tidy" for step in CLOUD_BUILD["steps"])
+
+
+def test_every_path_of_the_api_has_a_route_of_the_gateway_and_no_route_leads_nowhere() -> None:
+    keys = [route["RouteKey"] for route in of_type("AWS::ApiGatewayV2::Route").values()]
+    assert all(key.startswith("ANY ") for key in keys), "the API itself says which methods a path has"
+    patterns = {key: gateway_pattern(key.removeprefix("ANY ")) for key in keys}
+    paths = deployed_paths()
+    assert len(paths) > 20
+    assert [path for path in paths if not any(pattern.fullmatch(path) for pattern in patterns.values())] == []
+    assert [key for key, pattern in patterns.items() if not any(pattern.fullmatch(path) for path in paths)] == []
+
+
+def test_a_path_without_a_route_is_seen() -> None:
+    assert gateway_pattern("/v1/{proxy+}").fullmatch("/v1/datasets/{dataset}/rows")
+    assert not gateway_pattern("/v1/{proxy+}").fullmatch("/v1")
+    assert not gateway_pattern("/v1/{proxy+}").fullmatch("/v2/datasets")
+    assert not gateway_pattern("/").fullmatch("/metrics")
+
+
+def gateway_pattern(path: str) -> re.Pattern[str]:
+    """What a route key's path matches: {name} one part, {name+} one or more."""
+    parts = re.split(r"(\{\w+\+?\})", path)
+    return re.compile("".join(re.escape(p) if not p.startswith("{") else ".+" if "+" in p else "[^/]+" for p in parts))
+
+
+def deployed_paths() -> list[str]:
+    """The paths of the API as it is in the cloud, where the inbox is a bucket; made without asking it anything."""
+    code = "import json; from shared.bootstrap import api; print(json.dumps([r[1] for r in api().state.routes]))"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TEAL_")}
+    told = {"TEAL_LAKE": "s3://lake", "TEAL_INBOX": "s3://inbox", "TEAL_SIGNING_SECRET": "of-the-tests-of-the-paths"}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=kept | told, capture_output=True, check=True)
+    return sorted(set(json.loads(ran.stdout)))
 
 
 def test_every_bucket_is_private_encrypted_and_versioned() -> None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Question, Statement
-from shared.errors import InvalidParameterError, InvalidTimezoneError, MixedCurrenciesError
+from shared.datasets.question import Context, Question, Rows, Statement
+from shared.datasets.questions.comparison import compared, renamed
+from shared.datasets.questions.metrics import METRICS
+from shared.datasets.questions.ranges import Shift, back, instant, local_time, zone_named
+from shared.errors import InvalidParameterError, MissingRateError, MixedCurrenciesError
 from shared.sql.load import statement
 
-Rows = list[tuple[Any, ...]]
 STEPS = {
     "hour": "1 hour",
     "day": "1 day",
@@ -22,15 +25,26 @@ STEPS = {
     "quarter": "3 months",
     "year": "1 year",
 }
-METRICS = (
-    "gross_sales", "discounts", "returns", "adjustments", "net_sales", "tax", "shipping", "total_sales",
-    "orders", "customers", "units", "returned_units", "aov",
+FACTS = (
+    "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/converted",
+    "sales/metrics", "sales/whole", "sales/currencies",
 )  # fmt: skip
-FACTS = ("sales/facts_of_orders", "sales/facts_of_lines", "sales/metrics")
 
 
 class SalesQuestion(Question):
-    """The range, the filters and the rules that all sales questions share."""
+    """The range, the filters and the rules that all sales questions share.
+
+    Amounts are exact decimals in one currency: an order without one is in the installation's (setting `currency`),
+    several are refused (`mixed_currencies`) unless `currency` names one or `convert` converts them. `convert` takes
+    the newest rate of the dataset `rates` from the order's day (in the installation's time zone) or the 31 days
+    before, of the pair itself before its inverse and both before a way through one other currency on the same day,
+    to 12 decimals; every amount is converted and rounded to 4 decimals by itself, per order and kind of line, or
+    per line where a product or category is asked for. A rate that is not there is an error (`missing_rate`), never
+    a guess.
+
+    Orders that were cancelled, voided, failed or are drafts have no sales. An order without lines counts by its
+    total.
+    """
 
     start: Annotated[
         str | None,
@@ -44,6 +58,10 @@ class SalesQuestion(Question):
     )
     currency: Annotated[
         str | None, Field(pattern="^[A-Za-z]{3}$", description="Only amounts in this currency (ISO 4217).")
+    ] = None
+    convert: Annotated[
+        str | None,
+        Field(pattern="^[A-Za-z]{3}$", description="All amounts in this currency, by the dataset `rates`."),
     ] = None
     country: Annotated[list[str] | None, Field(description="Only these countries; may be repeated.")] = None
     channel: Annotated[list[str] | None, Field(description="Only these channels; may be repeated.")] = None
@@ -68,12 +86,9 @@ class SalesQuestion(Question):
 
     needs_lines: ClassVar[bool] = False
 
-    def zone(self, context: Context) -> str:
+    def zone(self, context: Context) -> ZoneInfo:
         """The time zone to use. Raises InvalidTimezoneError."""
-        name = self.timezone or context.timezone
-        if name not in available_timezones():
-            raise InvalidTimezoneError(f"timezone: {name[:60]} is not an IANA time zone, such as Europe/London.")
-        return name
+        return zone_named(self.timezone or context.timezone)
 
     def reads_lines(self) -> bool:
         """Whether single lines are needed: the rollup knows orders, not products."""
@@ -81,94 +96,135 @@ class SalesQuestion(Question):
 
     def tables(self) -> tuple[str, ...]:
         """See Question."""
+        rates = ("main.rates",) if self.convert else ()
         if self.reads_lines():
-            return ("main.order_items", "main.orders", "main.products", "main.categories")
-        return ("teal.order_totals",)
+            return ("main.order_items", "main.orders", "main.products", "main.categories", *rates)
+        return ("teal.order_totals", *rates)
 
-    def facts(self, context: Context, shift: Shift | None = None) -> Statement:
-        """The facts inside the range and the filters. Raises InvalidParameterError, InvalidTimezoneError."""
-        zone = ZoneInfo(self.zone(context))
-        start, end = _instant("from", self.start, zone), _instant("to", self.end, zone)
+    def asked_range(self, context: Context, shift: Shift | None = None) -> tuple[datetime | None, datetime | None]:
+        """First instant, and the first one after. Raises InvalidParameterError, InvalidTimezoneError."""
+        zone = self.zone(context)
+        start, end = instant("from", self.start, zone), instant("to", self.end, zone)
         if start and end and start >= end:
             raise InvalidParameterError("to: must be after from; the range is half-open")
-        if shift is not None:
-            start, end = shift(start, zone), shift(end, zone)
-        included = {"adjustments": "adjustment", "zero": "zero"}
+        return (start, end) if shift is None else (shift(start, zone), shift(end, zone))
+
+    def facts(self, context: Context, shift: Shift | None = None) -> Statement:
+        """CTEs up to ``facts``: what is inside the range and the filters. Raises InvalidParameterError."""
+        start, end = self.asked_range(context, shift)
         values: dict[str, Any] = {
-            "line_types": ["sale", "return", "order", *(included[name] for name in self.include or ())],
+            "adjustments": "adjustments" in (self.include or ()),
+            "zeros": "zero" in (self.include or ()),
             "from_at": start,
             "to_at": end,
             "currency": self.currency.upper() if self.currency else None,
+            "default_currency": context.currency.upper() or None,
             "country": self.country,
             "channel": self.channel,
             "customer": self.customer,
             "customers": self.customers,
             "kind": self.kind,
         }
+        sql = statement("sales/facts_of_orders")
         if self.reads_lines():
-            return Statement(
-                statement("sales/facts_of_lines"), {**values, "product": self.product, "category": self.category}
-            )
-        return Statement(statement("sales/facts_of_orders"), values)
+            sql = statement("sales/facts_of_lines")
+            values |= {"product": self.product, "category": self.category}
+        if self.convert is None:
+            return Statement(f"facts AS (\n{sql}\n)", values)
+        # The tenant's day, not the asker's: what an order comes to does not depend on who asks.
+        day = _local("ordered_at", zone_named(context.timezone), context, start, end)
+        ctes = (
+            f"priced AS (SELECT *, {day}::DATE AS day FROM (\n{sql}\n)), "
+            f"factors AS (\n{statement('sales/factors')}\n), facts AS (\n{statement('sales/converted')}\n)"
+        )
+        return Statement(ctes, {**values, "convert": self.convert.upper()})
 
     def measured(self, context: Context, bucket: str, shift: Shift | None = None) -> Statement:
-        """CTEs ``facts``, ``buckets`` and ``metrics`` for a grouping; ``bucket`` is SQL over a fact."""
+        """CTEs ``metrics`` and ``whole`` for a grouping; ``bucket`` is SQL over a fact."""
         facts = self.facts(context, shift)
+        buckets = f"buckets AS (SELECT *, {bucket} AS bucket FROM facts)"
+        if self.reads_lines():
+            buckets = f"line_{buckets}, buckets AS (\n{statement('sales/orders_of_lines')}\n)"
         sql = (
-            f"WITH facts AS (\n{facts.sql}\n), buckets AS (SELECT *, {bucket} AS bucket FROM facts), "
-            f"metrics AS (\n{statement('sales/metrics')}\n)"
+            f"WITH {facts.sql}, {buckets}, metrics AS MATERIALIZED (\n{statement('sales/metrics')}\n), "
+            f"whole AS MATERIALIZED (\n{statement('sales/whole')}\n)"
         )
-        return Statement(sql, facts.values)
+        return Statement(sql, facts.values, has_seen=True)
 
-    def guards(self, context: Context) -> list[tuple[Statement, Callable[[Rows], None]]]:
-        """Refuses a range in several currencies."""
-        if self.currency:
+    def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
+        """Refuses amounts in several currencies, and those that cannot be converted."""
+        for missing in seen[2::3]:
+            if missing is not None:
+                raise MissingRateError(
+                    f"There is no rate from {missing}, or of the 31 days before, to {str(self.convert).upper()}: "
+                    "add it to the dataset rates, or ask for one currency with currency=."
+                )
+        if len(_currencies(seen)) < 2:
             return []
         facts = self.facts(context)
-        return [
-            (Statement(f"WITH facts AS (\n{facts.sql}\n) {statement('sales/currencies')}", facts.values), _one_currency)
-        ]
+        sql, values = f"WITH {facts.sql} {statement('sales/currencies')}", facts.values
+        if self.compare is not None:
+            before = renamed(self.facts(context, self.shift(context)))
+            sql = f"FROM ({sql}) UNION FROM (WITH {before.sql} {statement('sales/currencies')})"
+            values = {**values, **before.values}
+        return [(Statement(sql, values), _several_currencies)]
 
+    def told(self, seen: Any) -> dict[str, Any]:
+        """The currency of the amounts; null when nobody said it."""
+        return {"currency": next((name for name in _currencies(seen) if name), None)}
 
-Shift = Callable[[datetime | None, ZoneInfo], datetime | None]
+    def shift(self, context: Context) -> Shift:
+        """From the asked range to the one it is compared with. Raises InvalidParameterError."""
+        if self.start is None or self.end is None:
+            raise InvalidParameterError("compare: needs from and to, so that the period before is as long")
+        start, end = self.asked_range(context)
+        assert start is not None  # noqa: S101 - asked for just above
+        assert end is not None  # noqa: S101 - as above
+        if self.compare == "previous_year":
+            return back("1 year")
+        # Wall-clock length: a range of whole days stays one of whole days over a change of the clock.
+        length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
+        return lambda moment, zone: moment and (moment.replace(tzinfo=None) - length).replace(tzinfo=moment.tzinfo)
 
 
 class SalesSummary(SalesQuestion):
-    """What was sold in a range: gross sales, discounts, returns, net sales, orders, customers, units and AOV.
+    """What was sold in a range: gross and net sales, discounts, returns, tax, shipping, orders, customers, units, AOV.
 
-    net_sales = gross_sales − discounts + returns (returns are negative); tax and shipping are never inside it. orders
-    counts orders with a sale line; AOV is net sales of those orders per order. `compare` needs `from` and `to`.
+    One row. `compare` needs `from` and `to`, and adds each metric of the range before (as long, by the clock on the
+    wall) or of the same range a year before, and the change as a ratio.
     """
 
     name: ClassVar[str] = "sales/summary"
     sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/summary")
     title: ClassVar[str] = "Sales summary"
+    columns: ClassVar[tuple[str, ...]] = METRICS
+    example: ClassVar[Mapping[str, str]] = {"from": "2011-11-01", "to": "2011-12-01", "timezone": "Europe/London"}
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
-        now = self.measured(context, "0")
-        sql = f"{now.sql} {statement('sales/summary')}"
-        if self.compare is None:
-            return Statement(sql, now.values)
-        if self.start is None or self.end is None:
-            raise InvalidParameterError("compare: needs from and to, so that the period before is as long")
-        before = self.measured(context, "0", _before_range(self, context))
-        return _compared(
-            Statement(sql, now.values), Statement(f"{before.sql} {statement('sales/summary')}", before.values), ""
-        )
+        now = self._whole(context, None)
+        return now if self.compare is None else compared(now, self._whole(context, self.shift(context)), "")
+
+    def _whole(self, context: Context, shift: Shift | None) -> Statement:
+        measured = self.measured(context, "0", shift)
+        return replace(measured, sql=f"{measured.sql} {statement('sales/summary')}")
 
 
 class SalesByPeriod(SalesQuestion):
     """Sales per hour, day, ISO week, month, quarter or year, in the asked time zone.
 
     `fill` gives every period of the range, with zeros where nothing happened. A period that was not over when the
-    snapshot was committed is `complete: false`. `compare=previous_period` sets each period beside the one before it,
-    `previous_year` beside the same one a year before.
+    snapshot was committed is `complete: false`. `compare=previous_period` sets each period beside the one before
+    it, `previous_year` beside the same one a year before.
     """
 
     name: ClassVar[str] = "sales/by-period"
     sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/by_period")
     title: ClassVar[str] = "Sales by period"
+    columns: ClassVar[tuple[str, ...]] = ("period", *METRICS, "complete")
+    example: ClassVar[Mapping[str, str]] = {
+        "grain": "month", "from": "2011-10-01", "to": "2012-01-01", "timezone": "Europe/London",
+    }  # fmt: skip
 
     grain: Annotated[
         Literal["hour", "day", "week", "month", "quarter", "year"], Field(description="Length of a period.")
@@ -178,40 +234,50 @@ class SalesByPeriod(SalesQuestion):
     def statement(self, context: Context) -> Statement:
         """See Question."""
         now = self._per_period(context, None)
-        if self.compare is None:
-            return now
-        # Facts of the earlier time, dated forward: every period then meets the one it is compared with.
-        step = STEPS[self.grain] if self.compare == "previous_period" else "1 year"
-        if self.compare == "previous_year" and self.grain == "week":
-            step = "364 days"  # 52 ISO weeks
-        before = self._per_period(context, step)
-        return _compared(now, before, "period")
+        return now if self.compare is None else compared(now, self._per_period(context, self._step()), "period")
+
+    def shift(self, context: Context) -> Shift:
+        """See SalesQuestion."""
+        return back(self._step())
+
+    def _step(self) -> str:
+        """How far the period lies back that a period is compared with."""
+        if self.compare == "previous_period":
+            return STEPS[self.grain]
+        return "364 days" if self.grain == "week" else "1 year"  # 52 ISO weeks
 
     def _per_period(self, context: Context, step: str | None) -> Statement:
-        zone = self.zone(context)
-        local = f"timezone('{zone}', ordered_at)" + (f" + INTERVAL '{step}'" if step else "")
-        # Converting an instant costs more than all sums, and the instants of a quarter of an hour convert alike.
-        bucket = f"date_trunc('{self.grain}', {local})"
-        shift = _back(step) if step else None
-        measured = self.measured(context, bucket, shift)
-        tail = statement("sales/by_period")
+        """With a step, facts of the earlier time are dated forward: every period meets the one it is compared with."""
+        zone, shift = self.zone(context), back(step) if step else None
+        start, end = self.asked_range(context, shift)
+        local = _local("ordered_at", zone, context, start, end) + (f" + INTERVAL '{step}'" if step else "")
+        measured = self.measured(context, f"date_trunc('{self.grain}', {local})", shift)
         values = {
             **measured.values,
-            "timezone": zone,
             "grain": self.grain,
             "step": STEPS[self.grain],
             "fill": self.fill and step is None,
-            "committed_at": context.committed_at,
+            "local_from": _wall_clock(start, zone),
+            "local_to": _wall_clock(end, zone),
+            "local_committed_at": _wall_clock(context.committed_at, zone),
         }
-        return Statement(f"{measured.sql} FROM (\n{tail}\n)", values)
+        return replace(measured, sql=f"{measured.sql} FROM (\n{statement('sales/by_period')}\n)", values=values)
 
 
 class SalesBy(SalesQuestion):
-    """Sales by country, category, product, channel or customer, largest first, with each one's share of net sales."""
+    """Sales by country, category, product, channel or customer, largest first, with each one's share of net sales.
+
+    A row per value; null is what has none (guest orders by customer). By product and category, single lines are
+    added up: what belongs to an order as a whole (its own discount, tax, shipping) has no product and is not among
+    them, and an order counts once for each product it holds. The names of customers are shown to keys with the
+    scope `admin`.
+    """
 
     name: ClassVar[str] = "sales/by"
     sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/by_dimension")
     title: ClassVar[str] = "Sales by dimension"
+    columns: ClassVar[tuple[str, ...]] = ("value", "label", *METRICS, "share")
+    example: ClassVar[Mapping[str, str]] = {"dimension": "country", "limit": "3"}
     personal: ClassVar[bool] = True
 
     dimension: Annotated[
@@ -228,11 +294,12 @@ class SalesBy(SalesQuestion):
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        now = self._grouped(context, None)
         if self.compare is None:
-            return self._grouped(context, None)
-        if self.start is None or self.end is None:
-            raise InvalidParameterError("compare: needs from and to, so that the period before is as long")
-        return _compared(self._grouped(context, None), self._grouped(context, _before_range(self, context)), "value")
+            return now
+        order = "now.returns" if self.sort == "returns" else f"now.{self.sort} DESC"
+        before = self._grouped(context, self.shift(context))
+        return compared(now, before, "value", f"{order}, now.value NULLS LAST")
 
     def _grouped(self, context: Context, shift: Shift | None) -> Statement:
         column = {"product": "product_id", "customer": "customer_id"}.get(self.dimension, self.dimension)
@@ -243,66 +310,28 @@ class SalesBy(SalesQuestion):
             "sort": self.sort,
             "sees_personal": context.sees_personal,
         }
-        return Statement(f"{measured.sql} {statement('sales/by_dimension')}", values)
+        return replace(measured, sql=f"{measured.sql} {statement('sales/by_dimension')}", values=values)
 
 
-def _instant(name: str, text: str | None, zone: ZoneInfo) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    except ValueError:
-        raise InvalidParameterError(f"{name}: {text[:40]} is not a day or an instant in ISO 8601") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+def _local(column: str, zone: ZoneInfo, context: Context, start: datetime | None, end: datetime | None) -> str:
+    """Wall-clock time of the facts' instants, which lie both in the range and in the snapshot's span."""
+    first, last = context.span or (None, None)
+    first = max(first, start) if first and start else first
+    last = min(last, end) if last and end else last
+    return local_time(column, zone, first, last)
 
 
-def _one_currency(rows: Rows) -> None:
-    if len(rows) > 1:
-        found = ", ".join(row[0] or "unspecified" for row in rows)
-        raise MixedCurrenciesError(f"The range holds several currencies ({found}); name one with currency=.")
+def _currencies(seen: Any) -> list[str]:
+    """The different ones among the lowest and highest seen; "" is the one that nobody named."""
+    return sorted({name for place, name in enumerate(seen) if place % 3 < 2 and name is not None})
 
 
-def _before_range(question: SalesQuestion, context: Context) -> Shift:
-    zone = ZoneInfo(question.zone(context))
-    start, end = _instant("from", question.start, zone), _instant("to", question.end, zone)
-    assert start and end  # noqa: S101 - checked by the caller
-    if question.compare == "previous_year":
-        return _back("1 year")
-    # Wall-clock length: a range of whole days stays one of whole days over a change of the clock.
-    length = end.replace(tzinfo=None) - start.replace(tzinfo=None)
-    return lambda moment, zone: moment and (moment.replace(tzinfo=None) - length).replace(tzinfo=moment.tzinfo)
-
-
-def _back(step: str) -> Shift:
-    def shifted(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-        if moment is None:
-            return None
-        count, unit = int(step.split(maxsplit=1)[0]), step.split()[1].rstrip("s")
-        if unit in ("hour", "day"):
-            return moment - timedelta(**{unit + "s": count})
-        months = moment.year * 12 + moment.month - 1 - count * (12 if unit == "year" else 1)
-        year, month = divmod(months, 12)
-        for day in range(moment.day, 27, -1):
-            try:
-                return moment.replace(year=year, month=month + 1, day=day)
-            except ValueError:
-                continue
-        return moment.replace(year=year, month=month + 1)
-
-    return shifted
-
-
-def _compared(now: Statement, before: Statement, key: str) -> Statement:
-    """Each row of ``now`` beside the row of ``before`` with the same key; "" compares the only rows."""
-    renamed = before.sql
-    for name in sorted(before.values, key=len, reverse=True):
-        renamed = renamed.replace(f"${name}", f"$before_{name}")
-    pairs = ", ".join(
-        f"before.{m} AS {m}_previous, "
-        f"round((now.{m} - before.{m}) / nullif(before.{m}, 0), 6)::DECIMAL(18, 6) AS {m}_change"
-        for m in METRICS
+def _several_currencies(rows: Rows) -> None:
+    found = ", ".join(sorted({row[0] or "unspecified" for row in rows}))
+    raise MixedCurrenciesError(
+        f"The range holds several currencies ({found}); name one with currency=, or convert them with convert=."
     )
-    join = f"LEFT JOIN before ON before.{key} IS NOT DISTINCT FROM now.{key}" if key else "CROSS JOIN before"
-    values = {**now.values, **{f"before_{name}": value for name, value in before.values.items()}}
-    sql = f"WITH now AS MATERIALIZED (\n{now.sql}\n), before AS (\n{renamed}\n) SELECT now.*, {pairs} FROM now {join}"
-    return Statement(f"{sql} ORDER BY now.{key}" if key == "period" else sql, values)
+
+
+def _wall_clock(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    return moment and moment.astimezone(zone).replace(tzinfo=None)

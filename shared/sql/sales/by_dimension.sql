@@ -15,8 +15,10 @@ SELECT
     units,
     returned_units,
     aov,
-    round(net_sales / nullif(sum(net_sales) OVER (), 0), 6)::DECIMAL(9, 6)        AS share
+    round(net_sales / nullif(sum(net_sales) OVER (), 0), 6)::DECIMAL(9, 6)        AS share,
+    seen                                                                          AS _seen
 FROM metrics
+CROSS JOIN whole
 LEFT JOIN products ON $dimension = 'product' AND products.product_id = bucket
 LEFT JOIN customers ON $dimension = 'customer' AND $sees_personal AND customers.customer_id = bucket
 ORDER BY

@@ -1,19 +1,18 @@
 -- The sales metrics per period in the asked time zone, oldest first. With $fill, periods without orders are there with
--- zeros. A period that was not over when the snapshot was committed is not complete.
-WITH edges AS (
+-- zeros. A period that was not over when the snapshot was committed is not complete. Times are the zone's wall-clock times.
+WITH periods AS (
     SELECT
-        date_trunc($grain, timezone($timezone, coalesce($from_at::TIMESTAMPTZ, min(ordered_at)))) AS first_period,
-        coalesce(timezone($timezone, $to_at::TIMESTAMPTZ), timezone($timezone, max(ordered_at)) + INTERVAL 1 MICROSECOND)
-            AS past_end
-    FROM facts
-),
-
-periods AS (
-    SELECT unnest(generate_series(first_period, past_end - INTERVAL 1 MICROSECOND, CAST($step AS INTERVAL))) AS bucket
-    FROM edges
-    WHERE $fill AND first_period IS NOT NULL
-    UNION
-    SELECT bucket FROM metrics
+        unnest(
+            generate_series(
+                coalesce(date_trunc($grain, $local_from::TIMESTAMP), first_bucket),
+                coalesce($local_to::TIMESTAMP - INTERVAL 1 MICROSECOND, last_bucket),
+                CAST($step AS INTERVAL)
+            )
+        ) AS bucket
+    FROM whole
+    WHERE $fill
+    UNION ALL
+    SELECT bucket FROM metrics WHERE NOT $fill
 )
 
 SELECT
@@ -31,7 +30,9 @@ SELECT
     coalesce(units, 0)          AS units,
     coalesce(returned_units, 0) AS returned_units,
     aov,
-    timezone($timezone, bucket + CAST($step AS INTERVAL)) <= $committed_at AS complete
+    bucket + CAST($step AS INTERVAL) <= $local_committed_at::TIMESTAMP AS complete,
+    seen                        AS _seen
 FROM periods
 LEFT JOIN metrics USING (bucket)
+CROSS JOIN whole
 ORDER BY bucket

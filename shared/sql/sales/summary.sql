@@ -12,6 +12,7 @@ SELECT
     coalesce(customers, 0)      AS customers,
     coalesce(units, 0)          AS units,
     coalesce(returned_units, 0) AS returned_units,
-    aov
-FROM (SELECT 0 AS bucket)
-LEFT JOIN metrics USING (bucket)
+    aov,
+    seen                        AS _seen
+FROM whole
+LEFT JOIN metrics ON true

@@ -1,0 +1,79 @@
+"""Ingest beside DuckDB's bare copy of the same CSV file to Parquet: time, ratio, and the time until it is answered."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.timing import median_of
+from tests.web import web_of
+
+SIZES = (100_000, 1_000_000)
+RUNS = 5
+RETAIL = Path(__file__).parent.parent / "samples/online_retail.parquet"
+
+
+def main() -> None:
+    """Order lines of several sizes, orders with totals, and Online Retail into four datasets at once."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for rows in SIZES:
+            _lines(folder / str(rows), rows)
+        _retail(folder / "retail")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"largest memory of this process: {peak:,.0f} MB")
+
+
+def _lines(folder: Path, rows: int) -> None:
+    folder.mkdir()
+    file = folder / "lines.csv"
+    duckdb.sql(
+        f"COPY (SELECT 'o' || i // 4 AS order_id, 'l' || i % 4 AS line_id, 'p' || i % 977 AS product_id, "
+        f"1 + i % 5 AS quantity, ((100 + i % 9000) / 100)::DECIMAL(9, 2) AS unit_price, 'sale' AS line_type "
+        f"FROM range({rows}) AS r(i)) TO '{file}'"
+    )
+    web = web_of(folder / "lake")
+    web.shop.upload("order_items", "warm.csv", "order_id,line_id,quantity,unit_price\nx,1,1,1\n")
+    bare, loading, answering = [], [], []
+    for run in range(RUNS):
+        bare.append(_bare(file))
+        upload = web.shop.put("order_items", f"{run}.csv", file.read_text().replace("\no", f"\nr{run}o"))
+        started = time.perf_counter()
+        web.shop.ingest(upload)
+        loading.append(time.perf_counter() - started)
+        web.fresh()
+        web.rows("sales/summary")
+        answering.append(time.perf_counter() - started)
+    _tell(f"{rows:,} order lines", bare, loading)
+    print(f"    from the event to the answer: {median_of(answering):.3f} s")
+
+
+def _retail(folder: Path) -> None:
+    folder.mkdir()
+    file = folder / "retail.csv"
+    duckdb.sql(f"COPY (FROM '{RETAIL}') TO '{file}'")
+    bare, loading = [], []
+    for run in range(3):
+        bare.append(_bare(file))
+        web = web_of(folder / f"lake{run}")
+        upload = web.shop.put("auto", "retail.csv", file)
+        started = time.perf_counter()
+        web.shop.ingest(upload)
+        loading.append(time.perf_counter() - started)
+    _tell("Online Retail, 541,909 lines into four datasets", bare, loading)
+
+
+def _bare(file: Path) -> float:
+    started = time.perf_counter()
+    with duckdb.connect(config={"threads": 2}) as connection:
+        connection.execute(f"COPY (FROM read_csv('{file}')) TO '{file}.parquet'")
+    return time.perf_counter() - started
+
+
+def _tell(what: str, bare: list[float], loading: list[float]) -> None:
+    ours, theirs = median_of(loading), median_of(bare)
+    print(f"{what}: bare CSV to Parquet {theirs:.3f} s, ingest {ours:.3f} s, {theirs / ours:.0%} of its speed")

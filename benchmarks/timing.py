@@ -1,0 +1,22 @@
+"""Timing several runs of the same work."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+
+
+def median_of(seconds: Sequence[float]) -> float:
+    """The median, in seconds."""
+    return statistics.median(seconds)
+
+
+def timed(work: Callable[[], object], runs: int) -> list[float]:
+    """Seconds of each run."""
+    times = []
+    for _ in range(runs):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return times
