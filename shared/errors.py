@@ -191,6 +191,12 @@ class AmbiguousDatesError(InputError):
     code = "ambiguous_dates"
 
 
+class AmountTooLargeError(InputError):
+    """What an order comes to does not fit into DECIMAL(18, 4)."""
+
+    code = "amount_too_large"
+
+
 class TooManyHeldError(InputError):
     """More rows were held than the contract accepts, so the whole upload is."""
 

@@ -19,7 +19,14 @@ from shared.catalog.stored import lake_prefix
 from shared.catalog.writer import Change, Committed, LakeWriter, Look, NothingToCommit
 from shared.commands import command_from, replay_order, run_command
 from shared.duck import Duck, StatementError, literal
-from shared.errors import AppError, InputError, NotFoundError, TooManyHeldError, UploadTooLargeError
+from shared.errors import (
+    AmountTooLargeError,
+    AppError,
+    InputError,
+    NotFoundError,
+    TooManyHeldError,
+    UploadTooLargeError,
+)
 from shared.steps import ledger
 from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
@@ -175,7 +182,10 @@ class IngestUpload:
                 if error.again:
                     raise
                 return self._hold(run, look, entry, error, read)
-            return self._load(run, look, entry, read, contracts)
+            try:
+                return self._load(run, look, entry, read, contracts)
+            except AmountTooLargeError as error:
+                return self._hold(run, look, entry, error, read)
 
     def _load(self, run: _Run, look: Look, entry: ledger.Entry, read: Read, contracts: ledger.Contracts) -> Outcome:
         """Commit the accepted rows, the rollups, the ledger row and the report: all of it or nothing."""
@@ -196,7 +206,8 @@ class IngestUpload:
             touched = plan_order_totals(duck, plans)
             for plan in plans:
                 apply_merge(change, plan, file_once, inline_rows=self.rules.inline_rows)
-            apply_order_totals(change, touched)
+            if touched:
+                apply_order_totals(change)
             for plan in plans:
                 missing = missing_references(duck, plan)
                 record_quality(duck, entry.upload_id, plan, measured[plan.staged.contract.name], missing)

@@ -35,16 +35,20 @@ def _open(duck: Duck, path: Path, name: str, compression: str) -> TextTable:
     names, notes = unique_names(types)
     far = _columns_of_96_bits(duck, path, types)
     outside = " OR ".join(f"coalesce({_out_of_range(column)}, false)" for column in far) or "false"
+    with_nul = " OR ".join(f"contains({quoted(column)}, chr(0))" for column, kind in types.items() if kind == "VARCHAR")
     empty = " AND ".join(f"{quoted(column)} IS NULL" for column in types)
     # The hash needs every value, so a damaged page is found here and not by whoever reads the view.
-    rows, blank, wrapped, _ = duck.execute(
+    rows, blank, wrapped, nul, _ = duck.execute(
         f"SELECT count(*), count(*) FILTER ({empty}), count(*) FILTER ({outside}), "
+        f"count(*) FILTER ({with_nul or 'false'}), "
         f"bit_xor(hash({', '.join(map(quoted, types))})) FROM {source}"
     )[0]
     if rows == blank:
         raise EmptyFileError("All rows of the Parquet file are empty.")
     if wrapped:
         notes = (*notes, f"{counted(wrapped, 'row')} {'has' if wrapped == 1 else 'have'} a time far out of range.")
+    if nul:
+        notes = (*notes, f"NUL characters in {counted(nul, 'row')} were removed.")
     texts = [_text(column, kind, column in far) for column, kind in types.items()]
     shown = ", ".join(f"{text} AS {quoted(column)}" for text, column in zip(texts, names, strict=True))
     duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT {shown} FROM {source}")
@@ -71,6 +75,8 @@ def _out_of_range(column: str) -> str:
 def _text(column: str, kind: str, far: bool) -> str:
     if kind.endswith("]") or kind.startswith(_NESTED):
         return f"CAST(to_json({quoted(column)}) AS VARCHAR)"
-    text = f"nullif(CAST({quoted(column)} AS VARCHAR), '')"
+    # No text has a NUL here, whatever the format: DuckLake 1.0 fails on a key with one.
+    cell = f"replace({quoted(column)}, chr(0), '')" if kind == "VARCHAR" else f"CAST({quoted(column)} AS VARCHAR)"
+    text = f"nullif({cell}, '')"
     # Words that no cast takes for a time: the row is held with them, instead of loaded with another date.
     return f"CASE WHEN {_out_of_range(column)} THEN 'out of range: ' || {text} ELSE {text} END" if far else text
