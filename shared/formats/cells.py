@@ -57,7 +57,7 @@ def guess_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> tuple[Decima
     commas = points = comma_groups = point_groups = 0
     for row in rows:
         for cell in row:
-            if not cell or (not cell.strip()[-1:].strip(")%€$£").isdigit() and cell.strip()[-1:] not in ")%€$£"):
+            if "," not in cell and "." not in cell:
                 continue
             text = cell.strip()
             if _COMMA_GROUPS.fullmatch(text):

@@ -84,13 +84,13 @@ def _best_shape(
             break
     if options.delimiter and best:
         return best[1], best[2], best[3]
-    single = Shape("\x1f", options.quote if options.quote is not None else '"', comment=options.comment or "")
-    alone = split(single)
-    lonely = 0.8 * _score(alone, single)[0]
     if not options.delimiter:
         _refuse_two_characters(text)
     if best and best[3] >= _SURE_WIDTH and _even(best[2], best[3]):
         return best[1], best[2], best[3]
+    single = Shape("\x1f", options.quote if options.quote is not None else '"', comment=options.comment or "")
+    alone = split(single)
+    lonely = 0.8 * _score(alone, single)[0]
     if best and best[0] >= max(lonely, 0.3) and (best[0] >= _LEAST_CONSISTENT or _even(best[2], best[3])):
         return best[1], best[2], best[3]
     if lonely >= _LEAST_CONSISTENT:
