@@ -20,7 +20,6 @@ from shared.catalog.writer import Change, Committed, LakeWriter, Look, NothingTo
 from shared.commands import command_from, replay_order, run_command
 from shared.duck import Duck, StatementError, literal
 from shared.errors import (
-    AmountTooLargeError,
     AppError,
     InputError,
     NotFoundError,
@@ -175,16 +174,18 @@ class IngestUpload:
                     return self._record(run, look, _same(entry, *same))
                 read = read_and_judge(FileContext(duck, order, self.rules.reading, folder), path, key, contracts)
                 entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
+                primary = read.staged[read.primary]
+                log.info(
+                    "judged",
+                    extra={"upload_id": entry.upload_id, "received": primary.received, "held": primary.held},
+                )
                 _refuse_too_many_held(read)
+                return self._load(run, look, entry, read, contracts)
             except StatementError:
                 raise
             except AppError as error:
                 if error.again:
                     raise
-                return self._hold(run, look, entry, error, read)
-            try:
-                return self._load(run, look, entry, read, contracts)
-            except AmountTooLargeError as error:
                 return self._hold(run, look, entry, error, read)
 
     def _load(self, run: _Run, look: Look, entry: ledger.Entry, read: Read, contracts: ledger.Contracts) -> Outcome:

@@ -13,7 +13,6 @@ import urllib.request
 import venv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +47,14 @@ def ministack_server(auth: bool = False) -> Iterator[str]:
     port = free_port()
     environment = {"BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "AUTH": "true" if auth else "false"}
     with _running([ministack_program()], environment, port) as url:
+        yield url
+
+
+@contextmanager
+def s3_server() -> Iterator[str]:
+    """The project's own S3, which decides a conditional write in one step and checks signatures. Yields its address."""
+    port = free_port()
+    with _running([sys.executable, "-m", "tests.fakes.s3", "--port", str(port)], {}, port) as url:
         yield url
 
 

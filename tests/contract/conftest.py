@@ -17,6 +17,7 @@ from tests.servers import (
     ministack_server,
     moto_server,
     open_store,
+    s3_server,
 )
 
 GCS_TOKEN = "a-token-of-the-tests"
@@ -37,6 +38,13 @@ def ministack_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def s3_url() -> Iterator[str]:
+    """A running S3 of the project's own: under load it decides conditional writes as S3 does, the emulators do not."""
+    with s3_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def gcs_spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A running Google fake that demands a token and checks signatures: its endpoint, token and signing key."""
     path = tmp_path_factory.mktemp("keys") / "keys.json"
@@ -45,7 +53,7 @@ def gcs_spec(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
         yield {"kind": "gcs", "endpoint": url, "token": GCS_TOKEN, "pem": pem}
 
 
-@pytest.fixture(params=["folder", "s3-moto", "s3-ministack", "gcs"])
+@pytest.fixture(params=["folder", "s3", "s3-moto", "s3-ministack", "gcs"])
 def store_spec(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
     """An empty store of each kind, as texts for ``open_store``."""
     bucket = f"b-{uuid.uuid4().hex[:12]}"
@@ -55,7 +63,8 @@ def store_spec(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]
         spec: dict[str, str] = request.getfixturevalue("gcs_spec")
         create_gcs_bucket(spec["endpoint"], bucket, token=spec["token"])
         return {**spec, "bucket": bucket, "prefix": "some/where"}
-    endpoint: str = request.getfixturevalue("moto_url" if request.param == "s3-moto" else "ministack_url")
+    servers = {"s3": "s3_url", "s3-moto": "moto_url", "s3-ministack": "ministack_url"}
+    endpoint: str = request.getfixturevalue(servers[request.param])
     create_s3_bucket(endpoint, bucket)
     return {"kind": "s3", "endpoint": endpoint, "bucket": bucket, "prefix": "some/where"}
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -221,3 +222,22 @@ def test_asking_for_an_unchanged_catalog_takes_a_fraction_of_a_millisecond(store
         assert store.get_if_changed("lake/acme/catalog.ducklake", info.etag) is None
         times.append(time.perf_counter() - began)
     assert sorted(times)[150] < 0.0003, json.dumps(sorted(times)[::50])
+
+
+def test_a_store_is_opened_while_others_write_to_it(tmp_path: Path) -> None:
+    store, ended = FolderStore(tmp_path), threading.Event()
+
+    def write() -> None:
+        while not ended.is_set():
+            store.put("key", b"1")
+
+    writers = [threading.Thread(target=write) for _ in range(4)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(500):
+            FolderStore(tmp_path)
+    finally:
+        ended.set()
+        for writer in writers:
+            writer.join()

@@ -54,7 +54,7 @@ def test_merge_time_travel_and_rollback_work_on_every_store(shop):
     assert shop.rows("SELECT count(*), max(total)::INTEGER FROM orders") == [(300, 299)]
 
 
-@pytest.mark.parametrize("store_spec", ["folder", "gcs"], indirect=True)
+@pytest.mark.parametrize("store_spec", ["folder", "s3", "gcs"], indirect=True)
 def test_two_writers_at_once_both_get_in_on_every_store(shop, store_spec):
     import threading
 

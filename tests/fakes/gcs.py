@@ -68,7 +68,11 @@ class Handler(BaseHTTPRequestHandler):
         """Silence."""
 
     def _serve(self) -> None:
-        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        self.body = self.rfile.read(length)
+        if len(self.body) < length:
+            self.close_connection = True  # the client was killed: what it did not finish is not stored
+            return
         self.path, _, self.raw_query = self.path.partition("?")
         self.query = dict(parse_qsl(self.raw_query, keep_blank_values=True))
         try:

@@ -1,0 +1,40 @@
+"""Ingests one CSV file in a process of its own and prints as JSON what became of it and the memory it took.
+
+``python -m tests.large_upload <folder> <file> <memory_limit_mb>``; also used by ``make bench``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+
+def main(folder: str, file: str, memory_limit_mb: str) -> None:
+    """Put the file into the inbox of a new folder lake and bring it in."""
+    os.environ |= {"TEAL_LAKE": folder, "TEAL_MEMORY_LIMIT_MB": memory_limit_mb, "TEAL_MAX_TEMP_GB": "8"}
+    from shared import bootstrap
+    from shared.values import UploadedObject
+
+    key = "inbox/shop/orders/large.csv"
+    bootstrap.inbox_store().put_file(key, Path(file))
+    ingest = bootstrap.ingest_upload()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.perf_counter()
+    outcome = ingest(UploadedObject("inbox", key))
+    told = {
+        "status": outcome.status,
+        "reason": outcome.reason,
+        "accepted": outcome.counts.accepted,
+        "seconds": round(time.perf_counter() - started, 1),
+        "before_mb": before // 1024,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
