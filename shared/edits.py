@@ -12,8 +12,10 @@ from shared.datasets.contract import DELETED_COLUMN
 from shared.duck import quoted
 from shared.errors import InvalidParameterError, LimitError, RowChangedError, RowHeldError, UnknownRowError
 from shared.keys import Principal
-from shared.rows import Rows, RowsFound, Table, documents_of, etag_of, key_parts
-from shared.uploads import Uploads, UploadState
+from shared.row_table import Table, key_parts
+from shared.rows import Rows, RowsFound, documents_of, etag_of
+from shared.upload_state import UploadState
+from shared.uploads import Uploads
 
 MAX_ROWS_PER_EDIT = 1_000
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import httpx
 
@@ -21,7 +21,7 @@ CHUNK_BYTES = 1 << 20
 
 
 class RemoteProblemError(InputError):
-    """The installation refused the request; the message is its own."""
+    """An API refused the request; the message is its own, and so is the code among the details."""
 
     code = "refused"
 
@@ -34,28 +34,36 @@ class RemoteApi:
     key: str
     timeout_seconds: float = 60.0
 
-    def upload(self, file: Path, dataset: str, *, wait_seconds: float) -> dict[str, Any]:
+    def upload(
+        self, file: Path, dataset: str, options: Mapping[str, str | int | bool], *, wait_seconds: float
+    ) -> dict[str, Any]:
         """Put one file through a signed URL and wait for what becomes of it: its state, as the API tells it."""
         size = file.stat().st_size
         media = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
         order = {"dataset": dataset, "filename": file.name, "content_type": media, "size_bytes": size}
+        order |= {"options": dict(options)} if options else {}
         made = self._json("POST", "/v1/uploads", json=order)
         headers = {**made["headers"], "Content-Length": str(size)}
         # The signed URL carries its own permission; our key must not go to the store.
-        with _translated(), httpx.Client(timeout=self.timeout_seconds) as client:
-            answer = client.request(
-                made["method"], urljoin(self.url, made["url"]), headers=headers, content=_chunks(file)
-            )
+        address = urljoin(self.url, made["url"])
+        with _translated(address), httpx.Client(timeout=self.timeout_seconds) as client:
+            answer = client.request(made["method"], address, headers=headers, content=_chunks(file))
         if answer.status_code >= 300:
             raise UnavailableError(f"The store did not take the file (status {answer.status_code}).")
         return self._settled(made["status_url"], wait_seconds)
 
-    def ask(self, question: str, parameters: Sequence[tuple[str, str]], wanted: str) -> str:
-        """The answer to a question as text, in format ``wanted``; stored answers are fetched from their own URL."""
-        answer = self._request("GET", f"/v1/{question}", params=httpx.QueryParams([*parameters, ("format", wanted)]))
+    def held(self, upload_id: str, limit: int) -> list[dict[str, Any]]:
+        """The first rows of an upload that were put aside."""
+        rows: list[dict[str, Any]] = self._json("GET", f"/v1/uploads/{upload_id}/held", params={"limit": limit})["rows"]
+        return rows
+
+    def get(self, path: str, parameters: Sequence[tuple[str, str]]) -> str:
+        """The answer of an address under ``/v1`` as text; a stored answer is fetched from its own URL."""
+        answer = self._request("GET", f"/v1/{path}", params=httpx.QueryParams(list(parameters)))
         if answer.status_code == 303:
-            with _translated(), httpx.Client(timeout=self.timeout_seconds) as client:
-                answer = client.get(urljoin(self.url, answer.headers["Location"]))
+            address = urljoin(self.url, answer.headers["Location"])
+            with _translated(address), httpx.Client(timeout=self.timeout_seconds) as client:
+                answer = client.get(address)
         return answer.text
 
     def _settled(self, path: str, wait_seconds: float) -> dict[str, Any]:
@@ -71,22 +79,25 @@ class RemoteApi:
         return told
 
     def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
-        with _translated(), httpx.Client(timeout=self.timeout_seconds) as client:
-            answer = client.request(
-                method, self.url.rstrip("/") + path, headers={"Authorization": f"Bearer {self.key}"}, **more
-            )
+        base = self.url.rstrip("/").removesuffix("/v1")
+        with _translated(self.url), httpx.Client(timeout=self.timeout_seconds) as client:
+            answer = client.request(method, base + path, headers={"Authorization": f"Bearer {self.key}"}, **more)
         if answer.status_code >= 400:
-            raise _problem_from(answer)
+            raise problem_from(answer)
         return answer
 
 
-def _problem_from(answer: httpx.Response) -> AppError:
+def problem_from(answer: httpx.Response) -> AppError:
+    """The error that a problem document tells of; its own code is the detail ``code``."""
     try:
-        told: Mapping[str, Any] = answer.json()
+        told: Any = answer.json()
     except ValueError:
         told = {}
-    message = f"{told.get('code', answer.status_code)}: {told.get('detail') or told.get('title') or 'no reason given'}"
-    return UnavailableError(message) if answer.status_code >= 500 else RemoteProblemError(message)
+    if not isinstance(told, dict) or "code" not in told:
+        message = f"The answer has status {answer.status_code} and is not one of this API's. Is the address right?"
+        told = {"code": str(answer.status_code), "detail": message}
+    kind = UnavailableError if answer.status_code >= 500 else RemoteProblemError
+    return kind(str(told.get("detail") or told.get("title") or "no reason given"), code=str(told["code"]))
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
@@ -96,10 +107,13 @@ def _chunks(file: Path) -> Iterator[bytes]:
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(address: str) -> Iterator[None]:
     try:
         yield
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        raise InputError("That is not the address of an API: use https://host.") from error
+        raise InputError("That is not the address of an API: use http://host or https://host.") from error
     except httpx.HTTPError as error:
-        raise UnavailableError("The API did not answer.") from error
+        # The host alone: the rest of a signed URL is a credential.
+        host = urlsplit(address).netloc.rpartition("@")[2]
+        reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or "no reason given"
+        raise UnavailableError(f"{host} did not answer: {reason}.") from error

@@ -60,7 +60,9 @@ class Settings(BaseSettings):
 
     # Maintenance
     keep_snapshots_days: int = Field(30, ge=1, description="Older snapshots expire.")
-    orphan_grace_hours: int = Field(24, ge=1, description="Files without a snapshot are deleted after this long.")
+    orphan_grace_hours: int = Field(
+        24, ge=1, description="Files without a snapshot are deleted after this long; a commit may take half of it."
+    )
     keep_held_days: int = Field(90, ge=1, description="Held rows are kept this long.")
 
     # Who is told

@@ -14,18 +14,18 @@ from rich.table import Table
 out = Console()
 err = Console(stderr=True)
 
-PROSE = frozenset({"message", "reason", "detail", "tables", "before", "after", "author", "label"})
+PROSE = frozenset({"message", "reason", "detail", "tables", "before", "after", "author", "label", "notes", "text"})
 """Columns whose text may be folded."""
 LEAST_PROSE = 10
 
 
-def show(rows: list[dict[str, Any]], as_json: bool) -> None:
-    """Print rows that all have the keys of the first."""
+def show(rows: list[dict[str, Any]], as_json: bool, nothing: str = "Nothing yet.") -> None:
+    """Print rows that all have the keys of the first; ``nothing`` is said to a person when there are none."""
     if as_json:
         print(json.dumps(rows, default=str))
         return
     if not rows:
-        out.print("Nothing yet.")
+        out.print(nothing)
         return
     names = list(rows[0])
     cells = [[str(row[n]) if n == "id" else _cell(row[n]) for n in names] for row in rows]
@@ -46,7 +46,7 @@ def _fits(names: list[str], cells: list[list[str]]) -> bool:
 
 
 def _table(names: list[str], cells: list[list[str]], numeric: set[str]) -> None:
-    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_header=any(names))
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0), show_header=any(names))
     for name in names:
         # Prose may be folded; ids, names and numbers stay in one piece, to be copied.
         justify: Any = "right" if name in numeric else "left"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from typing import Any
 
 from shared.catalog.careful import AUTHOR, CarefulCatalog
 from shared.catalog.stored import lake_prefix
-from shared.catalog.writer import Change, LakeWriter, NothingToCommit
+from shared.catalog.writer import Change, CommitTooLateError, LakeWriter, NothingToCommit
 from shared.duck import Duck
 from shared.errors import AppError, CatalogContendedError
 from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
@@ -36,13 +37,18 @@ MERGE_STEPS = ((SMALL_BYTES, 10), (8 * 2**20, 1), (2**20, 1))
 """Largest file to merge and most new files of one commit: less work after each lost race, so that some commit wins."""
 REWRITE_STEPS = (0.1, 0.4, 0.8)
 """A file is rewritten when this share of its rows is deleted; a larger share, so fewer files, after each lost race."""
+DELETERS = 8
+"""Deletions at a time: one by one, a bucket takes minutes for what a busy day leaves behind."""
 ATTEMPTS = 4
 """Of one step before the next smaller one: ingest never waits for us, so we lose races while it is busy."""
 
 
 @dataclass(frozen=True)
 class TidyRules:
-    """What is kept and for how long; see the settings of the same names. ``max_seconds`` bounds the merging."""
+    """What is kept and for how long; see the settings of the same names.
+
+    ``max_seconds`` bounds the merging of one lake, and a quarter of it the deleting.
+    """
 
     keep_snapshots_days: float = 30
     orphan_grace_hours: float = 24
@@ -163,19 +169,14 @@ class _Run:
         self.report.files = sum(file.current for file in files)
         self.report.bytes = sum(file.size_bytes for file in files if file.current)
         self.report.problems += [said(file, listing) for file in lacking(files, listing)]
-        for key in self._outdated(listing, now):
-            self._delete(listing[key])
-        for info in list(self.store.list(f"uploads/{tenant}/")):
-            keep = self.rules.keep_held_days if info.key.split("/")[-1].split(".")[0] in held else KEEP_ANSWERS_DAYS
-            if info.modified_at < now - timedelta(days=keep):
-                self._delete(info)
+        self._delete([*self._outdated(listing, now), *self._old_records(held, now)])
         if self.report.problems:
             return
         data = {key: info for key, info in listing.items() if key.startswith(lake_prefix(tenant) + "data/")}
         needed = {file.key for file in files}
-        for key in unneeded(data, needed, scheduled, too_old=too_old, restored_at=restored_at):
-            self._delete(data.pop(key))
-        self._unschedule([file.file_id for file in scheduled if file.since < too_old and file.key not in data])
+        goes = unneeded(data, needed, scheduled, too_old=too_old, restored_at=restored_at)
+        left = data.keys() - self._delete(data[key] for key in goes)
+        self._unschedule([file.file_id for file in scheduled if file.since < too_old and file.key not in left])
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
@@ -213,21 +214,37 @@ class _Run:
         writer = replace(self.writer, catalog=catalog, attempts=min(ATTEMPTS, self.writer.attempts))
         try:
             return writer.commit(AUTHOR, change, duck=self.duck).result
-        except CatalogContendedError:
-            log.info("tidy lost its races", extra={"tenant": self.report.tenant})
+        except (CatalogContendedError, CommitTooLateError) as error:
+            log.info("tidy lost its races", extra={"tenant": self.report.tenant, "code": error.code})
             return None
 
-    def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[str]:
+    def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[ObjectInfo]:
         prefix = lake_prefix(self.report.tenant)
         for folder, days in (("held/", self.rules.keep_held_days), ("answers/", KEEP_ANSWERS_DAYS)):
             for key, info in listing.items():
                 if key.startswith(prefix + folder) and info.modified_at < now - timedelta(days=days):
-                    yield key
+                    yield info
 
-    def _delete(self, info: ObjectInfo) -> None:
-        self.store.delete(info.key)
-        self.report.deleted += 1
-        self.report.deleted_bytes += info.size_bytes
+    def _old_records(self, held: set[str], now: datetime) -> Iterator[ObjectInfo]:
+        for info in self.store.list(f"uploads/{self.report.tenant}/"):
+            keep = self.rules.keep_held_days if info.key.split("/")[-1].split(".")[0] in held else KEEP_ANSWERS_DAYS
+            if info.modified_at < now - timedelta(days=keep):
+                yield info
+
+    def _delete(self, infos: Iterable[ObjectInfo]) -> set[str]:
+        """Delete several at a time until the time is up; returns the keys that are gone."""
+        started, left, gone = time.monotonic(), list(infos), set[str]()
+        with ThreadPoolExecutor(DELETERS) as pool:
+            while left:
+                if time.monotonic() - started > self.rules.max_seconds / 4:
+                    self.report.postponed.append(f"delete {len(left)} objects")
+                    break
+                some, left = left[: DELETERS * 8], left[DELETERS * 8 :]
+                for info, _ in zip(some, pool.map(self.store.delete, [info.key for info in some]), strict=True):
+                    gone.add(info.key)
+                    self.report.deleted += 1
+                    self.report.deleted_bytes += info.size_bytes
+        return gone
 
     def _unschedule(self, file_ids: list[int]) -> None:
         """The file goes first and its schedule second: a stop in between leaves a schedule that the next run clears."""

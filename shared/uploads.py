@@ -14,26 +14,27 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.catalog.reader import LakeReader, PinnedLake
+from shared.catalog.reader import LakeReader
 from shared.errors import (
     AppError,
     EmptyFileError,
+    InputError,
     InvalidParameterError,
     NothingToReplayError,
     ObjectNotFoundError,
     UnknownUploadError,
     UploadTooLargeError,
 )
-from shared.inbox import COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_upload_id, record_key, safe_name
+from shared.formats.table import ReadOptions
+from shared.inbox import AUTO, COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_upload_id, record_key, safe_name
 from shared.keys import Principal
 from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore, SignedUrl
+from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
 from shared.values import NAME, UploadedObject
 
 log = logging.getLogger("teal.uploads")
-
-STATUSES = ("loaded", "held", "skipped", "rolled_back")
 
 _POLL_SECONDS = (0.02, 0.03, 0.05, 0.1, 0.15, 0.25, 0.5)
 
@@ -48,48 +49,6 @@ class UploadOrder:
     size_bytes: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     replaces: str = ""
-
-
-@dataclass(frozen=True)
-class UploadState:
-    """What became of an upload: waiting, received, or what the ledger says; counts are None before that."""
-
-    upload_id: str
-    status: str
-    dataset: str = ""
-    filename: str = ""
-    source: str = ""
-    contract_version: int | None = None
-    received: int | None = None
-    accepted: int | None = None
-    held: int | None = None
-    duplicate: int | None = None
-    reason_code: str = ""
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-    replay_of: str = ""
-    size_bytes: int | None = None
-    received_at: datetime | None = None
-    committed_at: datetime | None = None
-    duration_ms: int | None = None
-    snapshot: int | None = None
-
-    @property
-    def settled(self) -> bool:
-        """The ledger knows it."""
-        return self.status in STATUSES
-
-
-@dataclass(frozen=True)
-class HeldRow:
-    """One row that was put aside; ``row`` is its 1-based place in the file, ``original`` what was sent."""
-
-    row: int | None
-    dataset: str
-    column: str
-    rule: str
-    text: str | None
-    original: str
 
 
 @dataclass(frozen=True)
@@ -127,9 +86,39 @@ class Uploads:
     rules: UploadRules
     read_options: frozenset[str] = frozenset()
 
+    def place(self, principal: Principal, order: UploadOrder) -> tuple[str, str]:
+        """A new upload's id and its key in the inbox, for whoever may write there; its record is written.
+
+        Raises InvalidParameterError, UploadTooLargeError, NothingToReplayError.
+        """
+        if not NAME.match(order.dataset) or order.dataset.startswith("_"):
+            raise InvalidParameterError("dataset: a lower-case name of a-z, 0-9 and _, or auto")
+        if order.size_bytes is not None and order.size_bytes > self.rules.max_upload_bytes:
+            raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
+        self._check_options(order.options)
+        if order.replaces and self.state(principal.tenant, order.replaces).status == "loaded":
+            raise NothingToReplayError("The upload this one replaces is in the lake already.")
+        upload_id = new_upload_id()
+        key = inbox_key(principal.tenant, order.dataset, upload_id, safe_name(order.filename))
+        record = {
+            "upload_id": upload_id,
+            "key": key,
+            "dataset": order.dataset,
+            "filename": order.filename,
+            "content_type": order.content_type,
+            "size_bytes": order.size_bytes,
+            "options": dict(order.options),
+            "replaces": order.replaces,
+            "author": principal.key_id,
+            "created_at": datetime.now(UTC).isoformat(),
+        }
+        body = json.dumps(record, ensure_ascii=False).encode()
+        self.lake.put(record_key(principal.tenant, upload_id), body, content_type="application/json")
+        return upload_id, key
+
     def create(self, principal: Principal, order: UploadOrder) -> tuple[str, SignedUrl]:
         """A new upload's id and the URL for its one PUT. Raises InvalidParameterError, UploadTooLargeError."""
-        upload_id, key = self._open(principal, order)
+        upload_id, key = self.place(principal, order)
         url = self.inbox.sign_put(
             key,
             seconds=self.rules.signed_url_seconds,
@@ -142,7 +131,7 @@ class Uploads:
         """Put a small file into the inbox and wait for what becomes of it. Raises EmptyFileError and as ``create``."""
         if not body:
             raise EmptyFileError("The file has no bytes.")
-        upload_id, key = self._open(principal, replace(order, size_bytes=len(body)))
+        upload_id, key = self.place(principal, replace(order, size_bytes=len(body)))
         return self._put_and_wait(principal.tenant, upload_id, key, body, order.content_type)
 
     def submit_rows(self, principal: Principal, dataset: str, rows: list[dict[str, Any]]) -> UploadState:
@@ -159,6 +148,13 @@ class Uploads:
         key = inbox_key(principal.tenant, COMMANDS, upload_id, f"{command}.json")
         body = json.dumps(document, default=str).encode()
         return self._put_and_wait(principal.tenant, upload_id, key, body, "application/json")
+
+    def register_contract(self, principal: Principal, contract: Mapping[str, Any]) -> UploadState:
+        """Put a new contract, or the next version of one, into the inbox. Raises InvalidParameterError."""
+        name = str(contract.get("name", ""))
+        if name == AUTO or name.startswith("_"):
+            raise InvalidParameterError("name: auto and names that start with _ are reserved")
+        return self.command(principal, "register_contract", {"contract": contract})
 
     def replay(self, principal: Principal, upload_id: str, arguments: Mapping[str, Any]) -> UploadState:
         """Bring a held upload in again, by another contract version or with read options.
@@ -179,13 +175,13 @@ class Uploads:
             raise UnknownUploadError("There is no such upload.")
         reader = self.reader_of(tenant)
         with reader.pin() as lake:
-            found = _ledger_state(lake, upload_id)
+            found = ledger_state(lake, upload_id)
         record = self._record(tenant, upload_id)
         if found is None and record:
             # Who asks is waiting for it: the newest catalog is worth a request before the freshness interval is over.
             reader.refresh()
             with reader.pin() as lake:
-                found = _ledger_state(lake, upload_id)
+                found = ledger_state(lake, upload_id)
         if found is not None:
             return replace(found, filename=record.get("filename") or found.filename) if record else found
         if not record:
@@ -232,7 +228,7 @@ class Uploads:
                 },
             )
             pinned = lake.snapshot_id
-        states = [_state_from(dict(zip(result.columns, row, strict=True))) for row in result.rows]
+        states = [state_from(dict(zip(result.columns, row, strict=True))) for row in result.rows]
         after = None
         if len(states) > rows:
             last = states[rows - 1]
@@ -276,37 +272,14 @@ class Uploads:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _open(self, principal: Principal, order: UploadOrder) -> tuple[str, str]:
-        """Check the order and write its record; returns the upload's id and its key in the inbox."""
-        if not NAME.match(order.dataset) or order.dataset.startswith("_"):
-            raise InvalidParameterError("dataset: a lower-case name of a-z, 0-9 and _, or auto")
-        if order.size_bytes is not None and order.size_bytes > self.rules.max_upload_bytes:
-            raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
-        self._check_options(order.options)
-        if order.replaces and self.state(principal.tenant, order.replaces).status == "loaded":
-            raise NothingToReplayError("The upload this one replaces is in the lake already.")
-        upload_id = new_upload_id()
-        key = inbox_key(principal.tenant, order.dataset, upload_id, safe_name(order.filename))
-        record = {
-            "upload_id": upload_id,
-            "key": key,
-            "dataset": order.dataset,
-            "filename": order.filename,
-            "content_type": order.content_type,
-            "size_bytes": order.size_bytes,
-            "options": dict(order.options),
-            "replaces": order.replaces,
-            "author": principal.key_id,
-            "created_at": datetime.now(UTC).isoformat(),
-        }
-        body = json.dumps(record, ensure_ascii=False).encode()
-        self.lake.put(record_key(principal.tenant, upload_id), body, content_type="application/json")
-        return upload_id, key
-
     def _check_options(self, options: Mapping[str, Any]) -> None:
         if unknown := sorted(set(options) - self.read_options):
             known = ", ".join(sorted(self.read_options))
             raise InvalidParameterError(f"options.{unknown[0]}: not a read option; there are {known}")
+        try:
+            ReadOptions(**options)
+        except InputError as error:
+            raise InvalidParameterError(f"options: {error.message}") from error
 
     def _put_and_wait(self, tenant: str, upload_id: str, key: str, body: bytes, content_type: str) -> UploadState:
         info = self.inbox.put(key, body, content_type=content_type)
@@ -331,7 +304,7 @@ class Uploads:
         for attempt in range(1_000_000):
             reader.refresh()
             with reader.pin() as lake:
-                if (found := _ledger_state(lake, upload_id)) is not None:
+                if (found := ledger_state(lake, upload_id)) is not None:
                     return found
             pause = _POLL_SECONDS[min(attempt, len(_POLL_SECONDS) - 1)]
             if time.monotonic() + pause > give_up_at:
@@ -346,18 +319,3 @@ class Uploads:
             return {}
         record: dict[str, Any] = json.loads(body)
         return record
-
-
-def _ledger_state(lake: PinnedLake, upload_id: str) -> UploadState | None:
-    result = lake.duck.query(statement("uploads/one"), {"upload_id": upload_id})
-    if not result.rows:
-        return None
-    snapshot = lake.duck.value(statement("uploads/snapshot"), {"lake": lake.alias, "upload_id": upload_id})
-    return replace(_state_from(dict(zip(result.columns, result.rows[0], strict=True))), snapshot=snapshot)
-
-
-def _state_from(row: dict[str, Any]) -> UploadState:
-    key = row.pop("object_key") or ""
-    texts = {name: row[name] or "" for name in ("dataset", "source", "reason_code", "reason", "replay_of")}
-    notes = tuple(json.loads(row["notes"])) if row["notes"] else ()
-    return UploadState(**{**row, **texts, "notes": notes, "filename": key.rsplit("/", 1)[-1]})

@@ -13,7 +13,6 @@ from shared.api.replies import AtQuery, json_reply
 from shared.api.uploads import command_reply
 from shared.datasets.contract import Contract
 from shared.errors import InvalidParameterError
-from shared.inbox import AUTO
 from shared.snapshots import DatasetFacts, Snapshots
 from shared.uploads import Uploads
 
@@ -48,10 +47,8 @@ def dataset_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:
         type, and the key stays. The version counts by itself."""
         if contract.name != dataset:
             raise InvalidParameterError("body.name: differs from the address")
-        if dataset == AUTO or dataset.startswith("_"):
-            raise InvalidParameterError("body.name: auto and names that start with _ are reserved")
-        arguments = {"contract": contract.model_dump(mode="json", exclude_defaults=True)}
-        return command_reply(request, uploads.command(asker, "register_contract", arguments))
+        told = contract.model_dump(mode="json", exclude_defaults=True)
+        return command_reply(request, uploads.register_contract(asker, told))
 
     return router
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -92,7 +93,7 @@ def handle_errors(app: FastAPI) -> None:
 
     async def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
-        return await app_error(request, invalid_parameter(error.errors()))
+        return await app_error(request, invalid_parameter(error.errors(), _parameters(request)))
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class
@@ -107,11 +108,11 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, http)
 
 
-def invalid_parameter(errors: Any) -> AppError:
-    """One error for all that Pydantic found wrong; the values given are not repeated."""
+def invalid_parameter(errors: Any, parameters: Collection[str] = ()) -> AppError:
+    """One error for all that Pydantic found wrong, without the values given; ``parameters`` are those there are."""
     if any(error["type"] == "json_invalid" for error in errors):
         return MalformedJsonError("The body is not valid JSON.")
-    found = [{"where": _where(error["loc"]), "message": error["msg"].removeprefix("Value error, ")} for error in errors]
+    found = [{"where": _where(error["loc"]), "message": _message(error, parameters)} for error in errors]
     first = found[0] if found else {"where": "request", "message": "is not valid"}
     return InvalidParameterError(f"{first['where']}: {first['message']}", errors=found)
 
@@ -154,6 +155,23 @@ def _document(
 
 def _title(code: str) -> str:
     return code.replace("_", " ").capitalize()
+
+
+def _message(error: Any, parameters: Collection[str]) -> str:
+    if error["type"] != "extra_forbidden":
+        return str(error["msg"]).removeprefix("Value error, ")
+    near = get_close_matches(str(error["loc"][-1]), parameters, 1, 0.5)
+    return "there is no such parameter" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _parameters(request: Request) -> list[str]:
+    """The names of the query parameters of the route that was asked."""
+    dependant = getattr(request.scope.get("route"), "dependant", None)
+    names: list[str] = []
+    for parameter in dependant.query_params if dependant else ():
+        fields = getattr(parameter.field_info.annotation, "model_fields", None)
+        names += [field.alias or name for name, field in fields.items()] if fields else [parameter.alias]
+    return names
 
 
 def _where(location: tuple[int | str, ...]) -> str:

@@ -12,6 +12,7 @@ from pydantic import Field, create_model
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.api.formats import wanted
 from shared.datasets.question import QUESTIONS, Question
 from shared.datasets.questions import sales  # noqa: F401 - defining a question registers it
 from shared.datasets.questions.definitions import definition, described, names
@@ -69,12 +70,12 @@ def _add(
         asker: Annotated[Principal, Depends(principal)],
     ) -> Response:
         given = asked.model_dump(by_alias=True, exclude=set(_OWN))
-        wanted = Asked(
+        question_asked = Asked(
             question=question.model_validate(given),
             tenant=asker.tenant,
             snapshot=asked.snapshot,
             as_of=_instant(asked.as_of, asked.snapshot),
-            format=asked.format or _preferred(request.headers.get("accept", "")),
+            format=wanted(request, asked.format),
             numbers=asked.numbers,
             limit=asked.limit,
             cursor=asked.cursor,
@@ -82,8 +83,8 @@ def _add(
             sees_personal="admin" in asker.scopes,
         )
         if asked.dry_run:
-            return JSONResponse(ask.quote(wanted))
-        return _response(request, ask(wanted))
+            return JSONResponse(ask.quote(question_asked))
+        return _response(request, ask(question_asked))
 
     answer.__annotations__["asked"] = Annotated[parameters, Query()]
     router.add_api_route(f"/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
@@ -121,16 +122,6 @@ def _response(request: Request, answer: Answer) -> Response:
     if answer.content is None:
         return Response(None, 304, headers)
     return Response(answer.content, 200, headers, answer.media_type)
-
-
-def _preferred(accept: str) -> Format:
-    """The first media type of ours in Accept; JSON when there is none."""
-    for part in accept.split(","):
-        media = part.split(";")[0].strip().lower()
-        for name, ours in MEDIA_TYPES.items():
-            if media == ours.split(";", maxsplit=1)[0]:
-                return name
-    return "json"
 
 
 def _instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:

@@ -1,9 +1,9 @@
-"""Answers of the plain resources: JSON or CSV with an ETag and the snapshot they come from; 304 when unchanged."""
+"""Answers of the plain resources: JSON with an ETag and the snapshot they come from; 304 when unchanged."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from shared.answers.encode import MEDIA_TYPES, Numbers, csv_body, dumped
+from shared.answers.encode import Numbers, dumped
 from shared.answers.etags import matches
 from shared.errors import InvalidParameterError
 
@@ -63,21 +63,16 @@ def json_reply(
     numbers: Numbers = "string",
 ) -> Response:
     """A JSON answer; on GET with an ETag over its bytes, and 304 when the caller has them."""
-    content = dumped(body, numbers)
-    return _reply(request, content, media="application/json", status=status, snapshot=snapshot, headers=headers)
-
-
-def csv_reply(
-    request: Request,
-    columns: Sequence[str],
-    rows: Iterable[Mapping[str, Any]],
-    *,
-    snapshot: int | None = None,
-    headers: Mapping[str, str] | None = None,
-) -> Response:
-    """A CSV answer (RFC 4180): a header, then rows; text that a spreadsheet would run gets a ' in front."""
-    content = csv_body(columns, ([row[name] for name in columns] for row in rows))
-    return _reply(request, content, media=MEDIA_TYPES["csv"], snapshot=snapshot, headers=headers)
+    content, told = dumped(body, numbers), dict(headers or {})
+    if snapshot is not None:
+        told["Teal-Snapshot"] = str(snapshot)
+    if request.method in ("GET", "HEAD") and status == 200:
+        told.setdefault("ETag", f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+        told.setdefault("Cache-Control", REVALIDATED)
+        told["Vary"] = "Accept"
+        if matches(request.headers.get("if-none-match", ""), told["ETag"]):
+            return Response(None, 304, told)
+    return Response(content, status, told, "application/json")
 
 
 def next_link(request: Request, cursor: str | None) -> dict[str, str]:
@@ -88,35 +83,6 @@ def next_link(request: Request, cursor: str | None) -> dict[str, str]:
     return {"Link": f'<{request.url.path}?{urlencode([*query, ("cursor", cursor)])}>; rel="next"'}
 
 
-def wants_csv(request: Request, format: str | None) -> bool:
-    """By ``?format=`` first, then by Accept. Raises InvalidParameterError."""
-    if format is not None and format not in ("json", "csv"):
-        raise InvalidParameterError("format: one of json, csv")
-    accept = request.headers.get("accept", "")
-    return format == "csv" or (format is None and "text/csv" in accept and "application/json" not in accept)
-
-
-def _reply(
-    request: Request,
-    content: bytes,
-    *,
-    media: str,
-    status: int = 200,
-    snapshot: int | None,
-    headers: Mapping[str, str] | None,
-) -> Response:
-    headers = dict(headers or {})
-    if snapshot is not None:
-        headers["Teal-Snapshot"] = str(snapshot)
-    if request.method in ("GET", "HEAD") and status == 200:
-        headers.setdefault("ETag", f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-        headers.setdefault("Cache-Control", REVALIDATED)
-        headers["Vary"] = "Accept"
-        if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
-            return Response(None, 304, headers)
-    return Response(content, status, headers, media)
-
-
 __all__ = [
     "Asked",
     "AtAsked",
@@ -124,9 +90,7 @@ __all__ = [
     "ListAsked",
     "ListQuery",
     "Numbers",
-    "csv_reply",
     "json_reply",
     "matches",
     "next_link",
-    "wants_csv",
 ]

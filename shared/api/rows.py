@@ -8,11 +8,14 @@ from fastapi import APIRouter, Body, Header, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from shared.answers.encode import Format
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.replies import AtQuery, ListAsked, Numbers, csv_reply, json_reply, next_link, wants_csv
+from shared.api.formats import MEDIA, csv_reply, file_reply, wanted
+from shared.api.replies import AtQuery, ListAsked, Numbers, json_reply, next_link
 from shared.api.uploads import checked, upload_reply
 from shared.edits import MAX_ROWS_PER_EDIT, Edited, EditRows
-from shared.rows import OPERATORS, Filter, Rows, RowsAsked, RowsFound, etag_of
+from shared.row_table import OPERATORS, Filter
+from shared.rows import Rows, RowsAsked, RowsFound, etag_of
 
 Key = Annotated[
     str, Path(description="The row's key, percent-encoded; parts of a key of several columns are joined by commas.")
@@ -29,7 +32,7 @@ class RowsQuery(ListAsked):
 
     order: Annotated[str, Field(description="Columns, separated by commas; `-` before one: descending.")] = ""
     columns: Annotated[str, Field(description="Only these columns, separated by commas.")] = ""
-    format: Annotated[str | None, Field(description="json or csv; or say it with Accept.")] = None
+    format: Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")] = None
     numbers: Annotated[Numbers, Field(description="Exact decimals as strings, or as JSON numbers.")] = "string"
 
 
@@ -46,25 +49,38 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
     """The routes under /v1/datasets/{dataset}/rows."""
     router = APIRouter(prefix="/v1/datasets/{dataset}/rows", tags=["rows"], route_class=GuardedRoute)
 
-    @router.get("", summary="Rows of a dataset", description=_FILTERS, openapi_extra={"parameters": _parameters()})
+    @router.get(
+        "",
+        summary="Rows of a dataset",
+        description=_FILTERS,
+        response_class=Response,
+        responses={200: {"content": {media: {} for media in MEDIA}}, 304: {}},
+        openapi_extra={"parameters": _parameters()},
+    )
     def list_rows(request: Request, asker: Asker, dataset: str) -> Response:
         query = request.query_params
         told = checked(RowsQuery, {name: query[name] for name in query if name in _RESERVED}, "query")
-        as_csv = wants_csv(request, told.format)
+        format = wanted(request, told.format)
         asked = RowsAsked(
             filters=tuple(Filter(name, text) for name, text in query.multi_items() if name not in _RESERVED),
             order=_names(told.order),
             columns=_names(told.columns),
             limit=told.limit,
             cursor=told.cursor,
+            format=format,
             **told.at,
         )
         found = rows.find(asker, dataset, asked)
         headers = next_link(request, found.next)
-        if as_csv:
+        if format == "json":
+            body = {"dataset": dataset, **_told(found), "rows": found.rows, "next": found.next}
+            return json_reply(request, body, snapshot=found.snapshot, headers=headers, numbers=told.numbers)
+        if format == "csv":
             return csv_reply(request, list(found.types), found.rows, snapshot=found.snapshot, headers=headers)
-        body = {"dataset": dataset, **_told(found), "rows": found.rows, "next": found.next}
-        return json_reply(request, body, snapshot=found.snapshot, headers=headers, numbers=told.numbers)
+        return file_reply(request, found.file, format, snapshot=found.snapshot, headers=headers)
+
+    # A reader of remote files asks for the length first.
+    router.add_api_route("", list_rows, methods=["HEAD"], response_class=Response, include_in_schema=False)
 
     @router.post("", summary="Add or replace rows")
     def add_rows(

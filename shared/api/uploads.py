@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,11 +12,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from shared.api.auth import MAX_JSON_BYTES, Asker, GuardedRoute, body_of, require_json
+from shared.api.formats import csv_reply, wanted
 from shared.api.problems import invalid_parameter
-from shared.api.replies import Asked, AtQuery, ListAsked, csv_reply, json_reply, next_link, wants_csv
+from shared.api.replies import Asked, AtQuery, ListAsked, json_reply, next_link
 from shared.errors import CommandRefusedError, UploadHeldError
 from shared.inbox import AUTO
-from shared.uploads import UploadOrder, Uploads, UploadState
+from shared.upload_state import UploadState
+from shared.uploads import UploadOrder, Uploads
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -67,7 +69,7 @@ class HeldAsked(Asked):
 
     limit: Annotated[int | None, Field(description="Rows of a page; default 100.")] = None
     cursor: Annotated[str | None, Field(description="`next` of the page before.")] = None
-    format: Annotated[str | None, Field(description="json or csv.")] = None
+    format: Annotated[Literal["json", "csv"] | None, Field(description="json or csv; default by Accept.")] = None
 
 
 def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
@@ -129,11 +131,11 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     @router.get("/{upload_id}/held", summary="Rows that were put aside")
     def get_held(request: Request, asker: Asker, upload_id: str, asked: Annotated[HeldAsked, Query()]) -> Response:
         """Each with its place in the file, the column, the rule it breaks and the original text; as JSON or CSV."""
-        as_csv = wants_csv(request, asked.format)
+        format = wanted(request, asked.format, among=("json", "csv"))
         page = uploads.held_rows(asker.tenant, upload_id, limit=asked.limit, cursor=asked.cursor)
         rows = [asdict(one) for one in page.items]
         headers = next_link(request, page.next)
-        if as_csv:
+        if format == "csv":
             return csv_reply(request, _HELD_COLUMNS, rows, headers=headers)
         return json_reply(request, {"upload_id": upload_id, "rows": rows, "next": page.next}, headers=headers)
 

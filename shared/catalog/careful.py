@@ -4,7 +4,7 @@ Two faults, both seen with DuckLake 1.0 on DuckDB 1.5.5 and both silent. A rewri
 the rows that are left, and older snapshots are then read with them: their answers become wrong. Deletions that are
 still inside the catalog when their file is rewritten come apart from it: once flushed, older snapshots hold rows
 twice. So statistics never narrow, and everything is flushed before a rewrite, in the same swap. Files are scheduled
-by the store's clock, the one their ages are measured with.
+by the store's clock, the one their ages are measured with, and a catalog that is mostly free room is packed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.catalog.base import Catalog, CatalogCopy
+from shared.catalog.packed import pack
 from shared.catalog.writer import LAKE
 from shared.duck import Duck, literal
 from shared.sql.load import statement
@@ -49,9 +50,10 @@ class CarefulCatalog:
         return copy
 
     def swap(self, path: Path, *, etag: str) -> str:
-        """See Catalog.swap; the statistics of before are put back first. A new lake has none."""
+        """See Catalog.swap; the statistics of before are put back first, and free room goes. A new lake has neither."""
         if etag:
             self._put_right(path)
+            pack(self.duck, path)
         return self.catalog.swap(path, etag=etag)
 
     def former(self) -> Sequence[ObjectInfo]:

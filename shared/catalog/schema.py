@@ -14,6 +14,9 @@ _NEW = "new_lake"
 INLINED_ROWS = 200
 """Commits of at most this many rows of the lake's own tables go into the catalog itself, until they are tidied."""
 
+TARGET_FILE_SIZE = "128MiB"
+"""What merges aim at: few requests for a scan, and a file still fits a function's memory while it is merged."""
+
 
 def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
     """Write a catalog file with every built-in table, empty: snapshot 1 of any lake."""
@@ -30,6 +33,7 @@ def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
                 for contract in built_in().values():
                     create_table(duck, _NEW, contract)
                 duck.execute(f"CALL {_NEW}.set_commit_message('teal', 'new lake')")
+            duck.execute(f"CALL {_NEW}.set_option('target_file_size', '{TARGET_FILE_SIZE}')")
             # Rows of datasets always go into files: with new columns, DuckLake 1.0 loses values of inlined rows.
             duck.execute(f"CALL {_NEW}.set_option('data_inlining_row_limit', {INLINED_ROWS}, schema => 'teal')")
         finally:

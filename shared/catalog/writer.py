@@ -1,7 +1,8 @@
 """Commits to a lake: one transaction on a copy of the catalog, then compare-and-swap; again when the race was lost.
 
 The rule: a commit is in the lake exactly once or not at all, whatever fails in between. Each commit carries an id, so a
-writer that does not know whether its put landed reads the catalog again and looks for it.
+writer that does not know whether its put landed reads the catalog again and looks for it. A commit that took too long
+is not published: its first data files, nobody's until then, may have been deleted by maintenance.
 """
 
 from __future__ import annotations
@@ -21,13 +22,25 @@ from typing import Any, Generic, TypeVar
 from shared.catalog.base import Catalog, CatalogCopy
 from shared.catalog.schema import create_lake
 from shared.duck import Duck
-from shared.errors import CatalogContendedError, ObjectNotFoundError, PreconditionFailedError, StoreUnavailableError
+from shared.errors import (
+    CatalogContendedError,
+    ConflictError,
+    ObjectNotFoundError,
+    PreconditionFailedError,
+    StoreUnavailableError,
+)
 
 log = logging.getLogger("teal.catalog")
 T = TypeVar("T")
 
 LAKE = "lake"
 """The alias under which a change sees the lake."""
+
+
+class CommitTooLateError(ConflictError):
+    """The commit took so long that its first files may be gone, so it was not published."""
+
+    code = "commit_too_late"
 
 
 class NothingToCommit(Exception):  # noqa: N818 - a way out of a change, not an error
@@ -81,12 +94,17 @@ class LakeWriter:
     """Runs changes against one lake, each as one commit.
 
     ``open_duck`` gives a session with fresh store credentials for commits that stage nothing themselves.
+    ``max_seconds`` bounds a commit from before its first data file to its put: half of the grace that maintenance gives
+    to files nobody needs, so that the other half is left for the put. ``clock`` is the wall clock in seconds, since
+    monotonic ones stand still while a machine sleeps.
     """
 
     catalog: Catalog
     open_duck: Callable[[], Duck]
     attempts: int = 30
     work_directory: Path | None = None
+    max_seconds: float = 12 * 3600.0
+    clock: Callable[[], float] = time.time
 
     @contextmanager
     def look(self, duck: Duck) -> Iterator[Look]:
@@ -106,9 +124,11 @@ class LakeWriter:
         """Run ``change`` in one transaction on the newest catalog and publish it.
 
         ``change`` runs again from the start after a lost race, so it must only write through its ``Change.duck``; pass
-        ``duck`` when it needs tables staged there before, and its ``look`` if there is one. Raises
-        CatalogContendedError after ``attempts`` lost races, and whatever ``change`` raises; nothing is committed then.
+        ``duck`` when it needs tables staged there before, and its ``look`` if there is one. Every data file must be put
+        into the lake by ``change``, not before. Raises CatalogContendedError after ``attempts`` lost races,
+        CommitTooLateError after ``max_seconds``, and whatever ``change`` raises; nothing is committed then.
         """
+        started = self.clock()
         commit_id = uuid.uuid4().hex
         session = duck or self.open_duck()
         with TemporaryDirectory(prefix="teal-commit-", dir=self.work_directory) as folder:
@@ -120,6 +140,7 @@ class LakeWriter:
                 except NothingToCommit as nothing:
                     return nothing.result  # type: ignore[return-value]  # built by _attempt with the right type
                 try:
+                    self._refuse_late(started)
                     self.catalog.swap(copy.path, etag=copy.etag)
                     return committed
                 except PreconditionFailedError:
@@ -185,6 +206,12 @@ class LakeWriter:
             return Committed(result, int(duck.value(f"FROM {LAKE}.current_snapshot()")), True, attempt)
         finally:
             duck.detach(LAKE)
+
+    def _refuse_late(self, started: float) -> None:
+        seconds = self.clock() - started
+        if seconds > self.max_seconds:
+            log.warning("commit is too late", extra={"seconds": int(seconds), "max_seconds": int(self.max_seconds)})
+            raise CommitTooLateError("This took too long to be committed safely; the same request may succeed now.")
 
     def _find(self, duck: Duck, folder: Path, commit_id: str) -> int | None:
         """The snapshot our commit became, if it landed after all."""

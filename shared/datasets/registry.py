@@ -27,11 +27,14 @@ def built_in() -> dict[str, Contract]:
 def contract_from(document: dict[str, Any]) -> Contract:
     """A contract from TOML or JSON data. Raises ContractError saying which field is wrong."""
     try:
-        return Contract.model_validate(document)
+        contract = Contract.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contract"
-        raise ContractError(f"{where}: {first['msg']}") from error
+        raise ContractError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
+    if contract.name == "auto" or contract.name.startswith("_"):
+        raise ContractError("name: auto and names that start with _ are reserved")
+    return contract
 
 
 def plain(name: str) -> str:

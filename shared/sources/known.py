@@ -104,7 +104,10 @@ def nearest(header: Sequence[str], contracts: Sequence[Contract]) -> str:
         guesses.append((there / (there + len(lacking)) - 0.01, contract.name, lacking))
     share, name, lacking = max(guesses)
     if share <= 0:
-        return "It resembles no known dataset."
+        return (
+            f"{', '.join(header[:20])} resemble no known dataset. Send the file to a dataset with a name of your own, "
+            "and its columns are inferred."
+        )
     hints = [
         f"{column} (is it {close[0]}?)" if (close := get_close_matches(column, header, 1, 0.6)) else column
         for column in lacking

@@ -10,6 +10,7 @@ from shared.datasets.contract import Contract
 from shared.duck import Duck
 from shared.errors import ConflictError
 from shared.sql.load import statement
+from shared.steps.receive import upload_id_of
 from shared.values import RowCounts, UploadedObject
 
 Contracts = dict[str, tuple[Contract, ...]]
@@ -43,7 +44,7 @@ class Entry:
 
 def seen(duck: Duck, upload: UploadedObject) -> str | None:
     """The id under which this very version of the object was brought in, or None."""
-    return _known(duck, upload, "")[0]
+    return _known(duck, upload, upload_id_of(upload))[0]
 
 
 def identified(duck: Duck, entry: Entry) -> tuple[str | None, Entry]:
@@ -102,7 +103,8 @@ def record(duck: Duck, entry: Entry, *, now: datetime) -> None:
 
 def _known(duck: Duck, upload: UploadedObject, upload_id: str) -> tuple[str | None, bool]:
     """The id of this version of the object, if it was brought in, and whether ``upload_id`` is taken."""
-    rows = duck.execute(statement("ingest/known"), {**_identity(upload), "upload_id": upload_id})
+    ids = {"upload_id": upload_id, "version_id": upload.upload_id}
+    rows = duck.execute(statement("ingest/known"), {**_identity(upload), **ids})
     versions = [row[0] for row in rows if row[1]]
     return (versions[0] if versions else None), any(row[0] == upload_id for row in rows)
 

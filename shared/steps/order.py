@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.errors import InputError, ObjectNotFoundError
 from shared.formats.table import ReadOptions
+from shared.inbox import record_key
 from shared.storage.base import ObjectStore
 from shared.values import UploadedObject
 
@@ -20,11 +21,6 @@ class Order:
     replay_of: str = ""
     upload: UploadedObject | None = None
     contract_version: int | None = None
-
-
-def record_key(tenant: str, upload_id: str) -> str:
-    """Where the API keeps what was asked for an upload it made."""
-    return f"uploads/{tenant}/{upload_id}.json"
 
 
 def read_options_from(told: dict[str, Any]) -> ReadOptions:

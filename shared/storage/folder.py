@@ -11,13 +11,11 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
 import secrets
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -26,10 +24,19 @@ from shared.errors import (
     InputError,
     ObjectNotFoundError,
     PreconditionFailedError,
-    StoreForbiddenError,
     StoreUnavailableError,
 )
 from shared.storage.base import ObjectInfo, SignedUrl
+from shared.storage.folder_files import (
+    VERSION,
+    described,
+    errors_translated,
+    identity_at,
+    identity_of,
+    modified_ns,
+    regular,
+    sync_folder,
+)
 from shared.storage.signing import SignedRequest, sign
 from shared.values import DuckAccess
 
@@ -40,8 +47,6 @@ LEFT_BEHIND_SECONDS = 86_400
 LOCKS = 64
 """Lock files, shared by all keys: they may never be deleted, so their number has to be bounded."""
 
-_VERSION = re.compile(r"[0-9a-f]{1,16}-[0-9a-f]{1,16}-[0-9a-f]{1,16}\Z")
-
 
 class FolderStore:
     """One folder of one machine (or of a file system whose ``flock`` and ``rename`` work between machines)."""
@@ -50,13 +55,14 @@ class FolderStore:
         self._root = os.path.realpath(root)
         self._signing_secret = signing_secret
         self._public_url = public_url
-        with _errors_translated():
+        with errors_translated():
             for name in ("temporary", "locks", "versions"):
                 Path(self._root, HIDDEN, name).mkdir(parents=True, exist_ok=True)
             for left in Path(self._root, HIDDEN, "temporary").iterdir():
-                # A killed process cannot tidy; a living one never takes this long.
-                if time.time() - left.stat().st_mtime > LEFT_BEHIND_SECONDS:
-                    left.unlink(missing_ok=True)
+                # A killed process cannot tidy; a living one never takes this long, and its files go while we look.
+                with suppress(FileNotFoundError):
+                    if time.time() - left.stat().st_mtime > LEFT_BEHIND_SECONDS:
+                        left.unlink()
 
     @property
     def uri(self) -> str:
@@ -69,30 +75,30 @@ class FolderStore:
 
     def head(self, key: str) -> ObjectInfo:
         """See ObjectStore.head."""
-        with _errors_translated():
-            return self._info(key, _regular(os.lstat(self._path(key))))
+        with errors_translated():
+            return self._info(key, regular(os.lstat(self._path(key))))
 
     def get(self, key: str, *, version: str = "") -> tuple[bytes, ObjectInfo]:
         """See ObjectStore.get."""
-        with _errors_translated(), self._opened(key, version) as (file, info):
+        with errors_translated(), self._opened(key, version) as (file, info):
             return file.read(), info
 
     def get_if_changed(self, key: str, etag: str) -> tuple[bytes, ObjectInfo] | None:
         """See ObjectStore.get_if_changed."""
-        with _errors_translated():
-            if _identity(_regular(os.lstat(self._path(key)))) == etag:
+        with errors_translated():
+            if identity_of(regular(os.lstat(self._path(key)))) == etag:
                 return None
         return self.get(key)
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
         """See ObjectStore.get_range."""
-        with _errors_translated(), self._opened(key, "") as (file, _):
+        with errors_translated(), self._opened(key, "") as (file, _):
             file.seek(start)
             return file.read(length)
 
     def download(self, key: str, target: Path, *, version: str = "") -> ObjectInfo:
         """See ObjectStore.download."""
-        with _errors_translated(), self._opened(key, version) as (file, info), target.open("wb") as out:
+        with errors_translated(), self._opened(key, version) as (file, info), target.open("wb") as out:
             shutil.copyfileobj(file, out, 1 << 20)
             return info
 
@@ -108,43 +114,43 @@ class FolderStore:
     def put_if_match(self, key: str, body: bytes, *, etag: str) -> ObjectInfo:
         """See ObjectStore.put_if_match. The former version is kept, the newest ``KEPT_VERSIONS`` of them."""
         path = self._path(key)
-        with _errors_translated(), self._locked(key):
-            current = _identity_at(path)
+        with errors_translated(), self._locked(key):
+            current = identity_at(path)
             if current != etag:
                 raise PreconditionFailedError("Somebody else changed this object first.")
             return self._replace(key, lambda file: file.write(body), keep=True)
 
     def delete(self, key: str) -> None:
         """See ObjectStore.delete. Kept versions stay."""
-        with _errors_translated(), self._locked(key):
+        with errors_translated(), self._locked(key):
             path = self._path(key)
             if os.path.isdir(self._versions_folder(key)):
                 self._keep(key)
-            if _identity_at(path):
+            if identity_at(path):
                 os.unlink(path)
-                _sync_folder(os.path.dirname(path))
+                sync_folder(os.path.dirname(path))
 
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """See ObjectStore.list. Hidden names are left out unless ``prefix`` spells their dot."""
         above, slash, _ = prefix.rpartition("/")
         if slash:
             self._path(above)
-        with _errors_translated():
+        with errors_translated():
             yield from self._listed(above + "/" if above else "", prefix)
 
     def versions(self, key: str) -> Sequence[ObjectInfo]:
         """See ObjectStore.versions."""
-        with _errors_translated():
+        with errors_translated():
             folder = self._versions_folder(key)
             names = {entry.name: entry.stat() for entry in os.scandir(folder)} if os.path.isdir(folder) else {}
             try:
                 # Until it is overwritten, an object that was put without condition has no link of its own.
-                found = _regular(os.lstat(self._path(key)))
-                names[_identity(found)] = found
+                found = regular(os.lstat(self._path(key)))
+                names[identity_of(found)] = found
             except (FileNotFoundError, NotADirectoryError, ObjectNotFoundError):
                 pass
             kept = sorted(names.items(), key=lambda item: item[1].st_mtime_ns, reverse=True)
-            return [_described(key, found, version=name) for name, found in kept]
+            return [described(key, found, version=name) for name, found in kept]
 
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:
         """See ObjectStore.sign_get."""
@@ -183,28 +189,28 @@ class FolderStore:
         return f"{self._root}/{HIDDEN}/versions/{hashlib.sha256(key.encode()).hexdigest()}"
 
     def _info(self, key: str, found: os.stat_result) -> ObjectInfo:
-        identity = _identity(found)
+        identity = identity_of(found)
         kept = os.path.isdir(self._versions_folder(key))
-        return _described(key, found, version=identity if kept else "")
+        return described(key, found, version=identity if kept else "")
 
     @contextmanager
     def _opened(self, key: str, version: str) -> Iterator[tuple[BinaryIO, ObjectInfo]]:
         path = self._path(key)
         if version:
-            if not _VERSION.match(version):
+            if not VERSION.match(version):
                 raise ObjectNotFoundError("There is no such version.")
             kept = f"{self._versions_folder(key)}/{version}"
-            path = kept if _identity_at(path) != version else path
+            path = kept if identity_at(path) != version else path
         # Without waiting, since a pipe that somebody put there would block for ever.
         opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
-            found = _regular(os.fstat(opened))
+            found = regular(os.fstat(opened))
         except ObjectNotFoundError:
             os.close(opened)
             raise
         with open(opened, "rb") as file:
             # The facts come from the very file that is read, so they fit its bytes although the name may move on.
-            yield file, _described(key, found, version=version) if version else self._info(key, found)
+            yield file, described(key, found, version=version) if version else self._info(key, found)
 
     def _listed(self, folder: str, prefix: str) -> Iterator[ObjectInfo]:
         try:
@@ -230,7 +236,7 @@ class FolderStore:
     # --- writing -----------------------------------------------------------------------------------------------------
 
     def _put(self, key: str, write: Callable[[BinaryIO], object]) -> ObjectInfo:
-        with _errors_translated():
+        with errors_translated():
             if not os.path.isdir(self._versions_folder(key)):
                 return self._replace(key, write, keep=False)
             with self._locked(key):
@@ -247,7 +253,7 @@ class FolderStore:
                 file.flush()
                 # The kernel stamps files in ticks of some milliseconds; the identity needs nanoseconds, and versions
                 # need an order that a clock set back does not change.
-                stamp = max(time.time_ns(), _modified_ns(path) + 1)
+                stamp = max(time.time_ns(), modified_ns(path) + 1)
                 os.utime(file.fileno(), ns=(stamp, stamp))
                 os.fsync(file.fileno())
                 found = os.fstat(file.fileno())
@@ -255,7 +261,7 @@ class FolderStore:
                 self._keep(key)
             self._make_folder(os.path.dirname(path))
             os.replace(temporary, path)
-            _sync_folder(os.path.dirname(path))
+            sync_folder(os.path.dirname(path))
             if keep:
                 self._keep(key)
         except FileNotFoundError as error:
@@ -277,7 +283,7 @@ class FolderStore:
         path = self._path(key)
         os.makedirs(folder, exist_ok=True)
         try:
-            os.link(path, f"{folder}/{_identity(_regular(os.lstat(path)))}", follow_symlinks=False)
+            os.link(path, f"{folder}/{identity_of(regular(os.lstat(path)))}", follow_symlinks=False)
         except (FileNotFoundError, FileExistsError, NotADirectoryError):
             return
         names = sorted(os.listdir(folder), key=lambda name: int(name.partition("-")[0], 16))
@@ -306,57 +312,3 @@ class FolderStore:
         if not self._signing_secret:
             raise StoreUnavailableError("This store cannot sign URLs: it was given no signing secret.")
         return sign(self._signing_secret, request, public_url=self._public_url, now=datetime.now(UTC), seconds=seconds)
-
-
-def _identity(found: os.stat_result) -> str:
-    return f"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"
-
-
-def _identity_at(path: str) -> str:
-    """The ETag of the file there, or "" when there is none."""
-    try:
-        found = os.lstat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return ""
-    return _identity(found) if stat.S_ISREG(found.st_mode) else ""
-
-
-def _modified_ns(path: str) -> int:
-    try:
-        return os.lstat(path).st_mtime_ns
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-
-
-def _regular(found: os.stat_result) -> os.stat_result:
-    if not stat.S_ISREG(found.st_mode):
-        raise ObjectNotFoundError("There is no such object.")
-    return found
-
-
-def _described(key: str, found: os.stat_result, *, version: str) -> ObjectInfo:
-    modified_at = datetime.fromtimestamp(found.st_mtime, UTC)
-    return ObjectInfo(key, found.st_size, _identity(found), modified_at, version)
-
-
-def _sync_folder(path: str) -> None:
-    """Make a rename or a deletion in that folder survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise ObjectNotFoundError("There is no such object.") from error
-    except PermissionError as error:
-        raise StoreForbiddenError("The folder refused access.") from error
-    except IsADirectoryError as error:
-        raise InputError("That key is a folder here.") from error
-    except OSError as error:
-        raise StoreUnavailableError("The folder could not be read or written.") from error

@@ -23,6 +23,7 @@ from shared.errors import (
     StoreUnavailableError,
 )
 from shared.storage.base import ObjectInfo, SignedUrl
+from shared.storage.gcs_statuses import BeyondEndError, NotModifiedError, error_from_status
 from shared.values import DuckAccess
 
 TIMEOUT_SECONDS = (3.0, 10.0)
@@ -77,7 +78,7 @@ class GcsStore:
         try:
             with _errors_translated():
                 return self._fetched(key, self._blob(key), if_generation_not_match=int(etag))
-        except _NotModifiedError:
+        except NotModifiedError:
             return None
 
     def get_range(self, key: str, start: int, length: int) -> bytes:
@@ -86,7 +87,7 @@ class GcsStore:
             with _errors_translated():
                 body, _ = self._fetched(key, self._blob(key), start=start, end=start + max(length, 1) - 1)
                 return body[:length]
-        except _BeyondEndError:
+        except BeyondEndError:
             return b""
 
     def download(self, key: str, target: Path, *, version: str = "") -> ObjectInfo:
@@ -285,14 +286,6 @@ def _refresh(credentials: Any, request: Any = None) -> None:
         credentials.refresh(request or _request())
 
 
-class _NotModifiedError(Exception):
-    """304."""
-
-
-class _BeyondEndError(Exception):
-    """416."""
-
-
 def _described(key: str, blob: Any, size: int | None = None) -> ObjectInfo:
     generation = int(blob.generation)
     # A download's headers, as the library keeps them, lack the time; a generation is that time in microseconds.
@@ -321,9 +314,9 @@ def _translated(error: Exception) -> Exception | None:
     from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 
     if isinstance(error, GoogleAPICallError):
-        return _translated_answer(int(error.code or 0), str(error))
+        return error_from_status(int(error.code or 0), str(error))
     if isinstance(error, InvalidResponse):
-        return _translated_answer(error.response.status_code, error.response.text)
+        return error_from_status(error.response.status_code, error.response.text)
     if isinstance(error, TransportError):
         return StoreUnavailableError("The service that gives out credentials did not answer.")
     if isinstance(error, DefaultCredentialsError):
@@ -333,20 +326,3 @@ def _translated(error: Exception) -> Exception | None:
     if isinstance(error, (RetryError, requests.RequestException, DataCorruption)):
         return StoreUnavailableError("The store did not answer.")
     return None
-
-
-def _translated_answer(status: int, message: str) -> Exception:
-    if status == 404 and "bucket does not exist" in message:
-        # Not "no such object": a lake whose bucket is missing must never look like an empty lake.
-        return StoreUnavailableError("The bucket does not exist.")
-    if status == 304:
-        return _NotModifiedError()
-    if status == 404:
-        return ObjectNotFoundError("There is no such object.")
-    if status == 412:
-        return PreconditionFailedError("Somebody else changed this object first.")
-    if status == 416:
-        return _BeyondEndError()
-    if status in (401, 403):
-        return StoreForbiddenError("The store refused our credentials.")
-    return StoreUnavailableError("The store did not serve this request.")

@@ -162,4 +162,4 @@ def _keeps_versions(store: ObjectStore, key: str) -> bool:
 def _clock(store: ObjectStore) -> Finding:
     skew = (store.clock() - datetime.now(UTC)).total_seconds()
     ok = abs(skew) <= MOST_SKEW_SECONDS
-    return Finding("clock", ok, f"the store's clock is {skew:+.1f} seconds from ours", required=False)
+    return Finding("clock", ok, f"the store's clock is {skew + 0.0:+.1f} seconds from ours", required=False)

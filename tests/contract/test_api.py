@@ -5,8 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import httpx
+import pyarrow.ipc
+import pyarrow.parquet
 import pytest
 
 from shared.keys import Keys
@@ -181,6 +187,9 @@ def test_a_new_contract_makes_a_dataset_and_a_changed_type_is_refused(api):
     assert (code_of(refused), refused.json()["reason_code"]) == ((422, "command_refused"), "contract")
     assert code_of(api.client.put("/v1/datasets/other", json=contract)) == (422, "invalid_parameter")
     assert code_of(api.client.put("/v1/datasets/visits", json={**contract, "x": 1})) == (422, "invalid_parameter")
+    for name in ("auto", "_commands"):
+        reserved = api.client.put(f"/v1/datasets/{name}", json={**contract, "name": name})
+        assert code_of(reserved) == (422, "invalid_parameter")
 
 
 def test_snapshots_tell_what_they_did_and_older_ones_still_answer(api):
@@ -349,6 +358,106 @@ def test_rows_come_as_csv_too(shared_api):
     by_accept = shared_api.client.get(f"/v1/datasets/orders/rows?{query}", headers={"Accept": "text/csv"})
     assert by_format.text == by_accept.text == "order_id,total\r\n01,1.5000\r\n02,2.5000\r\n"
     assert by_format.headers["content-type"] == "text/csv; charset=utf-8"
+
+
+MEDIA = {"parquet": "application/vnd.apache.parquet", "arrow": "application/vnd.apache.arrow.stream"}
+
+
+def table_of(answer: httpx.Response, wanted: str) -> pyarrow.Table:
+    """A body as another library reads it."""
+    assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA[wanted]), answer.text
+    if wanted == "parquet":
+        return pyarrow.parquet.read_table(io.BytesIO(answer.content))
+    return pyarrow.ipc.open_stream(answer.content).read_all()
+
+
+def as_json(value: Any) -> Any:
+    """A value of pyarrow's as this API's JSON writes it."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return str(value) if isinstance(value, Decimal) else value
+
+
+@pytest.mark.parametrize("wanted", list(MEDIA))
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "customer_id=c1&order=-ordered_at&limit=2",
+        "columns=total,order_id,total&total__gte=20&order=country",
+        "status=none",
+        "columns=order_id&snapshot=1&limit=1",
+    ],
+)
+def test_rows_come_as_parquet_and_as_an_arrow_stream_too(shared_api, wanted, query):
+    address = f"/v1/datasets/orders/rows?{query}"
+    told = shared_api.client.get(address).json()
+    by_format = shared_api.client.get(f"{address}&format={wanted}")
+    by_accept = shared_api.client.get(address, headers={"Accept": f"{MEDIA[wanted]}, application/json"})
+    assert by_format.content == by_accept.content
+    table = table_of(by_format, wanted)
+    assert table.column_names == [column["name"] for column in told["columns"]]
+    assert [{name: as_json(value) for name, value in row.items()} for row in table.to_pylist()] == told["rows"]
+    assert by_format.headers["teal-snapshot"] == str(told["snapshot"])
+    assert ("link" in by_format.headers) == (told["next"] is not None)
+    again = shared_api.client.get(f"{address}&format={wanted}", headers={"If-None-Match": by_format.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_types_of_a_file_are_those_of_the_dataset(shared_api):
+    answer = shared_api.client.get("/v1/datasets/orders/rows?columns=order_id,ordered_at,total&format=parquet")
+    assert [str(kind) for kind in table_of(answer, "parquet").schema.types] == [
+        "string",
+        "timestamp[us, tz=UTC]",
+        "decimal128(18, 4)",
+    ]
+
+
+@pytest.mark.parametrize("wanted", ["csv", *MEDIA])
+def test_pages_of_files_follow_the_link_and_are_the_whole_list(shared_api, wanted):
+    address, found = f"/v1/datasets/orders/rows?format={wanted}&order=-country,customer_id&limit=4", []
+    while address:
+        answer = shared_api.client.get(address)
+        if wanted == "csv":
+            found += [row["order_id"] for row in csv.DictReader(io.StringIO(answer.text))]
+        else:
+            found += table_of(answer, wanted)["order_id"].to_pylist()
+        address = answer.links.get("next", {}).get("url", "")
+    whole = shared_api.client.get("/v1/datasets/orders/rows?order=-country,customer_id").json()["rows"]
+    assert found == [row["order_id"] for row in whole]
+    assert len(found) == 25
+
+
+def test_a_page_begun_as_json_goes_on_as_a_file(shared_api):
+    cursor = shared_api.client.get("/v1/datasets/orders/rows?limit=23").json()["next"]
+    rest = shared_api.client.get(f"/v1/datasets/orders/rows?limit=23&cursor={cursor}&format=parquet")
+    assert table_of(rest, "parquet")["order_id"].to_pylist() == ["24", "25"]
+
+
+@pytest.mark.parametrize("wanted", list(MEDIA))
+def test_personal_data_is_empty_in_files_too(api, wanted):
+    api.client.put("/v1/datasets/customers/rows/c1", json={"email": "ann@example.org", "country": "DE"})
+    address = f"/v1/datasets/customers/rows?format={wanted}&columns=customer_id,email"
+    assert table_of(api.client.get(address), wanted).to_pylist() == [{"customer_id": "c1", "email": "ann@example.org"}]
+    masked = api.client_with("read").get(address)
+    assert table_of(masked, wanted).to_pylist() == [{"customer_id": "c1", "email": None}]
+    assert b"ann@" not in masked.content
+    refused = api.client_with("read").get(f"{address}&email__contains=ann")
+    assert code_of(refused) == (403, "forbidden")
+
+
+def test_every_format_of_rows_is_in_the_document(shared_api):
+    told = shared_api.client.get("/openapi.json").json()["paths"]["/v1/datasets/{dataset}/rows"]["get"]
+    assert set(told["responses"]["200"]["content"]) == {"application/json", "text/csv", *MEDIA.values()}
+    (format,) = [one for one in told["parameters"] if one["name"] == "format"]
+    assert "parquet" in json.dumps(format["schema"])
+
+
+def test_the_length_of_an_answer_is_told_without_it(shared_api):
+    address = "/v1/datasets/orders/rows?format=parquet"
+    head, whole = shared_api.client.head(address), shared_api.client.get(address)
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(whole.content)))
+    assert head.headers["etag"] == whole.headers["etag"]
 
 
 def test_an_unchanged_answer_is_not_sent_again(shared_api):
@@ -556,6 +665,8 @@ def test_bodies_are_checked_before_they_are_read(shared_api):
     assert code_of(client.put(row, json=[1])) == (422, "invalid_parameter")
     assert code_of(client.post("/v1/uploads", json={"filename": "x", "extra": 1})) == (422, "invalid_parameter")
     assert code_of(client.post("/v1/uploads", json={"filename": "x", "options": {"delim": 1}}))[0] == 422
+    foo = {"filename": "x", "options": {"date_order": "foo"}}
+    assert code_of(client.post("/v1/uploads", json=foo)) == (422, "invalid_parameter")
     assert code_of(client.post("/v1/uploads?dataset=orders&nope=1", content=b"x"))[0] == 422
     big = api_body(4_500_001)
     assert code_of(client.post("/v1/uploads?dataset=orders&filename=x", content=big)) == (413, "body_too_large")

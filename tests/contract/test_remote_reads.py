@@ -72,6 +72,15 @@ def test_duckdb_reads_a_csv_answer_from_its_address(site, duck):
     assert duck.execute(f"SELECT orders, net_sales FROM read_csv({literal(address)})") == [(31, 503.75)]
 
 
+def test_duckdb_reads_the_rows_of_a_dataset_from_their_address(site, duck):
+    duck.execute(f"CREATE SECRET teal (TYPE http, BEARER_TOKEN {literal(site.token)}, SCOPE {literal(site.url)})")
+    address = f"{site.url}/datasets/orders/rows?format=parquet&customer_id=c1&order=-total"
+    found = duck.query(f"SELECT order_id, total FROM read_parquet({literal(address)})")
+    # by hand: c1 ordered on every third day from the first, and each day sells its number and 0.25
+    assert found.rows == [(str(day), day + Decimal("0.25")) for day in range(31, 0, -3)]
+    assert found.types == ("VARCHAR", "DECIMAL(18,4)")
+
+
 def test_without_a_key_there_is_nothing_to_read(site, duck):
     with pytest.raises(EngineUnavailableError):
         duck.execute(f"FROM read_parquet({literal(site.url + '/sales/by-period?format=parquet')})")

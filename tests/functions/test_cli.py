@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +22,15 @@ import pytest
 from tests.servers import REPOSITORY, free_port
 
 ORDERS = "order_id,ordered_at,customer_id,total\n1,2024-01-05,c1,10.50\n2,2024-02-06,c2,20\n"
+
+
+INTERRUPTIBLE = """
+import signal
+from shared.cli.main import run_main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+run_main()
+"""
+"""The command for Ctrl-C: tests that run in the background were started with that signal ignored."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +53,17 @@ class Teal:
         assert done.returncode == code, f"{arguments} ended with {done.returncode}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stdout + done.stderr if code else done.stdout
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command whose end is not waited for."""
+        return subprocess.Popen(
+            [sys.executable, "-c", INTERRUPTIBLE, *arguments],
+            env=self.environment(),
+            cwd=REPOSITORY,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         """What a command tells a script."""
@@ -91,20 +112,115 @@ def test_held_rows_and_held_files_end_with_one(teal):
     assert told["reason"]
 
 
+def test_what_was_assumed_and_which_rows_were_put_aside_is_told(teal):
+    export = "order_id;ordered_at;customer_id;total;total\n1;31.12.2024;c;1.234,50;2\n2;01.01.2025;c;99,90;2\n"
+    said = teal("upload", teal.file("export.csv", export), "--dataset", "orders")
+    assert "export.csv: The decimal sign is a comma." in said
+    assert "Column 5 is called total_1" in said
+    assert float(json.loads(teal("ask", "sales/summary"))["rows"][0]["net_sales"]) == 1334.4
+    many = ORDERS.replace("1,", "a,") + "".join(f"b{n},day {n},c,1\n" for n in range(3, 10)) + "x,2024-01-01,c,1\n" * 9
+    said = " ".join(teal("upload", teal.file("bad.csv", many), "--dataset", "orders", code=1).split())
+    assert "the first 5 of 7:" in said
+    assert "3 ordered_at type day 3" in said
+    assert "day 8" not in said
+
+
+def test_a_person_is_told_how_a_held_file_gets_in(teal):
+    file = teal.file("o.csv", "order_id,ordered_at,customer_id,total\n1,03/04/2024,c,5\n2,05/06/2024,c,6\n")
+    assert "--option date_order=dmy" in teal("upload", file, code=1)
+    (told,) = teal.json("upload", file, "--option", "date_order=dmy")
+    assert (told["status"], told["accepted"]) == ("loaded", 2)
+    assert '"from":"2024-04-03"' in teal("ask", "sales/by-period", "grain=day", "from=2024-04-03", "to=2024-04-04")
+    (told,) = teal.json("upload", teal.file("w.csv", "when,what\n1,2\n"), code=1)
+    assert told["reason_code"] == "unknown_columns"
+    assert "--dataset NAME" in teal("upload", teal.file("v.csv", "when,what\n3,4\n"), code=1)
+    (told,) = teal.json("upload", teal.file("w.csv", "when,what\n1,2\n"), "--dataset", "visits")
+    assert told["accepted"] == 1
+
+
+def test_nothing_enters_the_inbox_that_could_never_leave_it(teal):
+    file = teal.file("o.csv", ORDERS)
+    for wrong in (
+        ("--dataset", "Orders"),
+        ("--dataset", "../x"),
+        ("--dataset", "_commands"),
+        ("--tenant", "Shop!"),
+        ("--option", "date_order=foo"),
+        ("--option", "dates=dmy"),
+        ("--option", "dmy"),
+    ):
+        teal("upload", file, *wrong, code=2)
+    assert not list(teal.folder.glob("inbox/**/*.csv"))
+
+
+def test_ctrl_c_while_a_file_is_read_is_no_failure(teal):
+    file = Path(teal.file("big.csv", ORDERS))
+    with file.open("a") as lines:
+        lines.writelines(f"n{n},2024-01-{n % 28 + 1:02},c{n % 999},{n % 100}.50\n" for n in range(2_000_000))
+    running = teal.start("upload", str(file), "--dataset", "orders")
+    within(30, lambda: list(teal.folder.glob("inbox/shop/orders/*/big.csv")))
+    time.sleep(0.3)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=60)
+    assert (running.returncode, said.strip()) == (130, "Stopped.")
+
+
+def test_an_answer_for_a_person_is_a_table(teal):
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    months = teal("ask", "sales/by-period", "grain=month", "from=2024-01-01", "to=2024-03-01", "--format", "table")
+    first = [line.split() for line in months.splitlines() if " period " in line]
+    assert first == [["period", "2024-01-01"], ["period", "2024-02-01"]]
+    said = teal("ask", "datasets/orders/rows", "columns=order_id,total", "limit=1", "--format", "table")
+    assert [line.split() for line in said.splitlines() if line.strip()][::2] == [
+        ["order", "id", "total"],
+        ["1", "10.5000"],
+    ]
+
+
 def test_wrong_use_and_bad_input_end_with_two(teal):
     assert "No such command" in teal("nonsense", code=2)
     assert "does not exist" in teal("upload", "not-there.csv", code=2)
     assert "name=value" in teal("ask", "sales/summary", "grain", code=2)
     assert "invalid_parameter" in teal("ask", "sales/summary", "no_such=1", code=2)
-    assert "not_found" in teal("ask", "no/such", code=2)
+    assert "Did you mean sales/summary?" in teal("ask", "sales/sumary", code=2)
+    assert "There are sales/summary" in teal("ask", "no/such", code=2)
+    assert json.loads(teal("ask", "/v1/sales/summary/"))["question"] == "sales/summary"
+    assert "ISO 8601" in teal("ask", "sales/summary", "from=2024-13-01", code=2)
+    assert "--key goes with --url" in teal("ask", "sales/summary", "--key", "k", code=2)
     assert "not valid" in teal("datasets", "add", teal.file("c.json", "{"), code=2)
+    assert "it needs name, columns and key" in teal("datasets", "add", teal.file("c.json", "[]"), code=2)
     assert "--key" in teal("ask", "sales/summary", "--url", "http://127.0.0.1:9", code=2)
+    assert "--days" in teal("keys", "create", "--days", "0", code=2)
+    assert "'read', 'write'" in teal("keys", "create", "--scope", "reed", code=2)
+    assert "--port" in teal("run", "--port", "99999", code=2)
+    assert "cannot be served" in teal("run", "--host", "192.0.2.1", code=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TEAL_THREADS", "0", "TEAL_THREADS: Input should be greater"),
+        ("TEAL_LAKE", "/proc/none", "/proc/none: No such file or directory"),
+        ("TEAL_LAKE", __file__, "is a file, not a folder"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_a_line_that_names_it(teal, monkeypatch, name, value, said):
+    settings = {**teal.environment(), name: value}
+    monkeypatch.setattr(Teal, "environment", lambda self: settings)
+    assert said in teal("snapshots", code=2)
+
+
+def test_a_bucket_is_not_served_from_a_laptop(teal, monkeypatch):
+    settings = {**teal.environment(), "TEAL_LAKE": "s3://lake"}
+    monkeypatch.setattr(Teal, "environment", lambda self: settings)
+    assert "s3://lake" in teal("run", code=2)
 
 
 def test_what_is_unavailable_ends_with_three(teal):
-    assert "unavailable" in teal(
-        "ask", "sales/summary", "--url", f"http://127.0.0.1:{free_port()}", "--key", "k", code=3
-    )
+    port = free_port()
+    said = teal("ask", "sales/summary", "--url", f"http://user:word@127.0.0.1:{port}", "--key", "k", code=3)
+    assert f"unavailable: 127.0.0.1:{port} did not answer" in said
+    assert "refused" in said
     teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
     (teal.folder / "lake" / "shop" / "catalog.ducklake").unlink()
     assert "catalog_lost" in teal("datasets", "list", code=3)
@@ -124,7 +240,8 @@ def test_snapshots_changes_and_rollback(teal):
     assert (float(change["before"]["total"]), float(change["after"]["total"])) == (10.5, 99)
     teal("rollback", str(first))
     assert float(json.loads(teal("ask", "sales/summary"))["rows"][0]["net_sales"]) == 30.5
-    assert "99999" in teal("rollback", "99999", code=1)
+    assert "99999" in teal("rollback", "99999", code=2)
+    assert "No row differs." in teal("snapshots", "changes", str(first), str(first), "orders")
 
 
 def test_datasets_are_listed_shown_and_added(teal):
@@ -136,6 +253,21 @@ def test_datasets_are_listed_shown_and_added(teal):
     shown = json.loads(teal("datasets", "show", "stores"))
     assert shown["contract"]["key"] == ["id"]
     assert "unknown_dataset" in teal("datasets", "show", "nothing", code=2)
+    assert teal.json("datasets") == teal.json("datasets", "list")
+    # A dataset called auto would be taken for every file whose header should decide.
+    for name in ("auto", "_commands"):
+        reserved = json.dumps({**contract, "name": name})
+        assert "reserved" in teal("datasets", "add", teal.file("reserved.json", reserved), code=2)
+    other_key = json.dumps({**contract, "key": ["city"]})
+    assert "stays so" in teal("datasets", "add", teal.file("other.json", other_key), code=2)
+
+
+def test_a_table_that_fits_is_whole(teal, monkeypatch):
+    settings = {**teal.environment(), "COLUMNS": "80"}
+    monkeypatch.setattr(Teal, "environment", lambda self: settings)
+    teal("upload", teal.file("o.csv", ORDERS), "--dataset", "orders")
+    (line,) = [line for line in teal("datasets").splitlines() if " orders " in line]
+    assert re.fullmatch(r" orders +2 +1 +[\d,]+  2024-02-06 00:00:00  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d *", line)
 
 
 def test_tables_for_people_keep_ids_in_one_piece(teal):
@@ -293,6 +425,15 @@ def test_a_remote_installation_is_used_through_its_api(run, tmp_path):
     assert (told["status"], told["accepted"]) == ("loaded", 2)
     assert float(json.loads(elsewhere("ask", "sales/summary", *remote))["rows"][0]["net_sales"]) == 30.5
     assert "invalid_parameter" in elsewhere("ask", "sales/summary", "no_such=1", *remote, code=2)
+    assert "Did you mean sales/summary?" in elsewhere("ask", "sales/sumary", *remote, code=2)
+    with_path = ("--url", f"{run.url}/v1/", "--key", f"@{key}")
+    assert elsewhere("ask", "sales/summary", *with_path) == elsewhere("ask", "sales/summary", *remote)
+    bad = elsewhere.file("bad.csv", ORDERS.replace("1,", "b,") + "x,never,c,1\n")
+    assert "ordered_at type never" in " ".join(elsewhere("upload", bad, "--dataset", "orders", *remote, code=1).split())
+    dates = elsewhere.file("d.csv", "order_id,ordered_at,customer_id,total\n1,03/04/2024,c,5\n2,05/06/2024,c,6\n")
+    (told,) = elsewhere.json("upload", dates, *remote, "--option", "date_order=mdy")
+    assert (told["status"], told["accepted"]) == ("loaded", 2)
+    assert "--tenant" in elsewhere("ask", "sales/summary", *remote, "--tenant", "other", code=2)
     assert "unauthenticated" in elsewhere("ask", "sales/summary", "--url", run.url, "--key", "teal_no_no", code=2)
     assert not elsewhere.folder.exists(), "nothing was done here"
 
@@ -308,4 +449,29 @@ def test_the_first_start_brings_real_data(teal):
 
 
 def test_a_taken_port_is_said(run):
-    assert "taken" in run.teal("run", "--no-samples", "--port", run.url.rsplit(":", 1)[1], code=2)
+    said = run.teal("run", "--no-samples", "--port", run.url.rsplit(":", 1)[1], code=2)
+    assert "is taken, perhaps by another teal run; try --port" in said
+
+
+def test_a_free_port_is_found_and_said(teal):
+    running = teal.start("run", "--no-samples", "--port", "0")
+    try:
+        assert running.stdout is not None
+        said = ""
+        while not (found := re.search(r"API +(http://127.0.0.1:[1-9]\d*)/", said)):
+            line = running.stdout.readline()
+            assert line, said
+            said += line
+        within(30, lambda: httpx.get(f"{found[1]}/v1/health", timeout=2).status_code == 200)
+    finally:
+        running.send_signal(signal.SIGINT)
+        running.communicate(timeout=30)
+    assert running.returncode == 0
+
+
+def test_a_held_row_of_a_dropped_file_can_be_looked_up_by_what_was_said(run):
+    (run.teal.folder / "inbox" / "shop" / "auto" / "o.csv").write_text(ORDERS + "3,never,c,1\n")
+    within(30, lambda: "says which and why" in run.log.read_text())
+    (path,) = re.findall(r"(/v1/uploads/\w+/held)", run.log.read_text())
+    held = httpx.get(run.url + path, headers={"Authorization": f"Bearer {run.key}"}, timeout=30).json()["rows"]
+    assert [(row["row"], row["text"]) for row in held] == [(3, "never")]

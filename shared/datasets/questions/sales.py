@@ -25,6 +25,8 @@ STEPS = {
     "quarter": "3 months",
     "year": "1 year",
 }
+NO_CURRENCY = "XXX"
+"""ISO 4217's code for amounts without a currency."""
 FACTS = (
     "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/converted",
     "sales/metrics", "sales/whole", "sales/currencies",
@@ -34,9 +36,10 @@ FACTS = (
 class SalesQuestion(Question):
     """The range, the filters and the rules that all sales questions share.
 
-    Amounts are exact decimals in one currency: an order without one is in the installation's (setting `currency`),
-    several are refused (`mixed_currencies`) unless `currency` names one or `convert` converts them. `convert` takes
-    the newest rate of the dataset `rates` from the order's day (in the installation's time zone) or the 31 days
+    Amounts are exact decimals in one currency: an order that names none is in the installation's (setting `currency`),
+    or in XXX where there is no such setting; several are refused (`mixed_currencies`) unless `currency` names one or
+    `convert` converts them. `convert` takes the newest rate of the dataset `rates` from the order's day (in the
+    installation's time zone) or the 31 days
     before, of the pair itself before its inverse and both before a way through one other currency on the same day,
     to 12 decimals; every amount is converted and rounded to 4 decimals by itself, per order and kind of line, or
     per line where a product or category is asked for. A rate that is not there is an error (`missing_rate`), never
@@ -57,7 +60,11 @@ class SalesQuestion(Question):
         None
     )
     currency: Annotated[
-        str | None, Field(pattern="^[A-Za-z]{3}$", description="Only amounts in this currency (ISO 4217).")
+        str | None,
+        Field(
+            pattern="^[A-Za-z]{3}$",
+            description="Only amounts in this currency (ISO 4217; XXX: amounts that name none).",
+        ),
     ] = None
     convert: Annotated[
         str | None,
@@ -118,7 +125,7 @@ class SalesQuestion(Question):
             "from_at": start,
             "to_at": end,
             "currency": self.currency.upper() if self.currency else None,
-            "default_currency": context.currency.upper() or None,
+            "default_currency": context.currency.upper() or NO_CURRENCY,
             "country": self.country,
             "channel": self.channel,
             "customer": self.customer,
@@ -171,7 +178,7 @@ class SalesQuestion(Question):
 
     def told(self, seen: Any) -> dict[str, Any]:
         """The currency of the amounts; null when nobody said it."""
-        return {"currency": next((name for name in _currencies(seen) if name), None)}
+        return {"currency": next((name for name in _currencies(seen) if name not in ("", NO_CURRENCY)), None)}
 
     def shift(self, context: Context) -> Shift:
         """From the asked range to the one it is compared with. Raises InvalidParameterError."""
@@ -322,14 +329,16 @@ def _local(column: str, zone: ZoneInfo, context: Context, start: datetime | None
 
 
 def _currencies(seen: Any) -> list[str]:
-    """The different ones among the lowest and highest seen; "" is the one that nobody named."""
+    """The different ones among the lowest and highest seen."""
     return sorted({name for place, name in enumerate(seen) if place % 3 < 2 and name is not None})
 
 
 def _several_currencies(rows: Rows) -> None:
-    found = ", ".join(sorted({row[0] or "unspecified" for row in rows}))
+    found = sorted(row[0] for row in rows)
+    none = f" ({NO_CURRENCY}: amounts that name none)" if NO_CURRENCY in found else ""
     raise MixedCurrenciesError(
-        f"The range holds several currencies ({found}); name one with currency=, or convert them with convert=."
+        f"The range holds several currencies ({', '.join(found)}){none}; name one with currency=, "
+        "or convert them with convert=."
     )
 
 

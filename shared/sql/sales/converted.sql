@@ -9,7 +9,7 @@ SELECT
         round(adjustments * factor, 4)::DECIMAL(18, 4)                      AS adjustments,
         round(tax * factor, 4)::DECIMAL(18, 4)                              AS tax,
         round(shipping * factor, 4)::DECIMAL(18, 4)                         AS shipping,
-        CASE WHEN factor IS NULL THEN coalesce(priced.currency, 'unspecified') || ' on ' || priced.day END AS missing_rate
+        CASE WHEN factor IS NULL THEN priced.currency || ' on ' || priced.day END AS missing_rate
     )
 FROM priced
 LEFT JOIN (
