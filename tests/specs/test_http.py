@@ -179,9 +179,9 @@ def test_a_defect_is_logged_in_full_and_told_nothing(api, caplog):
     assert "a secret detail" in str(logged.exc_info[1])
 
 
-@pytest.mark.parametrize(("given", "meant"), [("frm", "from"), ("curency", "currency"), ("timezon", "timezone")])
+@pytest.mark.parametrize(("given", "meant"), [("limt", "limit"), ("statu", "status"), ("curser", "cursor")])
 def test_a_misspelt_parameter_is_named_with_the_one_that_was_meant(api, given, meant):
-    answer = api.client.get(f"/v1/sales/summary?{given}=2024")
+    answer = api.client.get(f"/v1/uploads?{given}=2")
     assert (answer.status_code, code_of(answer)) == (422, "invalid_parameter")
     assert answer.json()["detail"] == f"query.{given}: there is no such parameter; did you mean {meant}?"
 
