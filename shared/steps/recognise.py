@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from shared.datasets.contract import Contract
@@ -37,12 +38,20 @@ def read_and_judge(context: FileContext, path: Path, key: InboxKey, registered: 
             filename=key.path.rsplit("/", 1)[-1],
             checked=checked,
         )
-        return _judged(context, table, key, registered)
+        return _named(_judged(context, table, key, registered), key)
 
     try:
         return read(checked=False)
     except (LookCloserError, UnreadableInputError):
         return read(checked=True)
+
+
+def _named(read: Read, key: InboxKey) -> Read:
+    """With a note saying where the rows are, when it is not where the file was put."""
+    names = [staged.contract.name for staged in read.staged]
+    if names == [key.dataset]:
+        return read
+    return replace(read, notes=(*read.notes, f"The rows are in {', '.join(names)}."))
 
 
 def _judged(context: FileContext, table: TextTable, key: InboxKey, registered: Contracts) -> Read:

@@ -302,3 +302,10 @@ def test_the_six_day_files_give_the_same_lake_in_any_order_twice_and_at_once(tmp
         assert mixed[0].rows(f"SELECT * FROM {table} ORDER BY ALL") == straight.rows(
             f"SELECT * FROM {table} ORDER BY ALL"
         )
+
+
+def test_a_file_whose_header_decides_says_where_its_rows_are(shop):
+    shop.upload("auto", "a.csv", ORDERS + "1,2024-01-01,c1,10,\n")
+    shop.upload("orders", "b.csv", ORDERS + "2,2024-01-01,c1,10,\n")
+    notes = dict(shop.rows("SELECT dataset, notes FROM teal.uploads"))
+    assert (json.loads(notes["auto"]), json.loads(notes["orders"])) == (["The rows are in orders."], [])
