@@ -28,7 +28,7 @@ def members_of(path: Path) -> list[zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as archive:
             members = [member for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, struct.error, ValueError) as error:
+    except (zipfile.BadZipFile, RuntimeError, UnicodeDecodeError, struct.error, ValueError) as error:
         raise UnreadableFileError("The zip archive or workbook is damaged or cut off.") from error
     if not members:
         raise EmptyFileError("The zip archive holds no file.")

@@ -25,8 +25,8 @@ STEPS = {
     "quarter": "3 months",
     "year": "1 year",
 }
-NO_CURRENCY = "XXX"
-"""ISO 4217's code for amounts without a currency."""
+NO_CURRENCY = "none"
+"""How amounts are asked for that name no currency, while the installation names none either."""
 FACTS = (
     "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/converted",
     "sales/metrics", "sales/whole", "sales/currencies",
@@ -37,7 +37,7 @@ class SalesQuestion(Question):
     """The range, the filters and the rules that all sales questions share.
 
     Amounts are exact decimals in one currency: an order that names none is in the installation's (setting `currency`),
-    or in XXX where there is no such setting; several are refused (`mixed_currencies`) unless `currency` names one or
+    or in `none` where there is no such setting; several are refused (`mixed_currencies`) unless `currency` names one or
     `convert` converts them. `convert` takes the newest rate of the dataset `rates` from the order's day (in the
     installation's time zone) or the 31 days
     before, of the pair itself before its inverse and both before a way through one other currency on the same day,
@@ -62,8 +62,8 @@ class SalesQuestion(Question):
     currency: Annotated[
         str | None,
         Field(
-            pattern="^[A-Za-z]{3}$",
-            description="Only amounts in this currency (ISO 4217; XXX: amounts that name none).",
+            pattern="^(?:[A-Za-z]{3}|none)$",
+            description="Only amounts in this currency (ISO 4217; none: amounts that name none).",
         ),
     ] = None
     convert: Annotated[
@@ -124,7 +124,7 @@ class SalesQuestion(Question):
             "zeros": "zero" in (self.include or ()),
             "from_at": start,
             "to_at": end,
-            "currency": self.currency.upper() if self.currency else None,
+            "currency": self.currency and _code(self.currency),
             "default_currency": context.currency.upper() or NO_CURRENCY,
             "country": self.country,
             "channel": self.channel,
@@ -328,6 +328,10 @@ def _local(column: str, zone: ZoneInfo, context: Context, start: datetime | None
     return local_time(column, zone, first, last)
 
 
+def _code(currency: str) -> str:
+    return currency if currency == NO_CURRENCY else currency.upper()
+
+
 def _currencies(seen: Any) -> list[str]:
     """The different ones among the lowest and highest seen."""
     return sorted({name for place, name in enumerate(seen) if place % 3 < 2 and name is not None})
@@ -335,9 +339,8 @@ def _currencies(seen: Any) -> list[str]:
 
 def _several_currencies(rows: Rows) -> None:
     found = sorted(row[0] for row in rows)
-    none = f" ({NO_CURRENCY}: amounts that name none)" if NO_CURRENCY in found else ""
     raise MixedCurrenciesError(
-        f"The range holds several currencies ({', '.join(found)}){none}; name one with currency=, "
+        f"The range holds several currencies ({', '.join(found)}); name one with currency=, "
         "or convert them with convert=."
     )
 
