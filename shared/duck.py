@@ -90,6 +90,11 @@ def _errors_translated() -> Iterator[None]:
         raise UnreadableInputError(str(error).splitlines()[0][:300]) from error
     except duckdb.Error as error:
         raise StatementError("A statement failed.") from error
+    except RuntimeError as error:
+        # What DuckDB makes of Ctrl-C while a statement runs.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
 
 
 class Duck:
@@ -158,10 +163,6 @@ class Duck:
     def detach(self, alias: str) -> None:
         """Detach a lake; a written catalog is then complete in its file."""
         self.execute(f"DETACH {quoted(alias)}")
-
-    def interrupt(self) -> None:
-        """Stop the statement that runs on this connection, from another thread."""
-        self.connection.interrupt()
 
     def close(self) -> None:
         """Close this connection; the instance goes with its last one."""

@@ -44,11 +44,6 @@ def run_main() -> NoReturn:
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         _stopped()
-    except RuntimeError as error:
-        # What DuckDB makes of Ctrl-C while a statement runs.
-        if str(error) != "Query interrupted":
-            raise
-        _stopped()
     except AppError as error:
         _say(str(error.details.get("code", error.code)), error.message)
         sys.exit(3 if error.again else 2)

@@ -156,7 +156,7 @@ def test_nothing_enters_the_inbox_that_could_never_leave_it(teal):
 def test_ctrl_c_while_a_file_is_read_is_no_failure(teal):
     file = Path(teal.file("big.csv", ORDERS))
     with file.open("a") as lines:
-        lines.writelines(f"n{n},2024-01-{n % 28 + 1:02},c{n % 999},{n % 100}.50\n" for n in range(2_000_000))
+        lines.writelines(f"n{n},2024-01-{n % 28 + 1:02},c{n % 999},{n % 100}.50\n" for n in range(5_000_000))
     running = teal.start("upload", str(file), "--dataset", "orders")
     within(30, lambda: list(teal.folder.glob("inbox/shop/orders/*/big.csv")))
     time.sleep(0.3)
