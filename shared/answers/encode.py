@@ -53,8 +53,19 @@ def dumped(value: Any, numbers: Numbers = "string") -> bytes:
 def json_body(told: Mapping[str, Any], result: Result, numbers: Numbers) -> bytes:
     """The rows as objects, after what is told about them. Decimals are strings, or numbers when so asked."""
     columns = [{"name": name, "type": kind} for name, kind in zip(result.columns, result.types, strict=True)]
-    rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+    values: Iterable[Sequence[Any]] = result.rows
+    if numbers == "string" and result.rows:
+        # Most values of an answer are decimals; asked about each of them, the encoder takes twice the time.
+        by_column = zip(zip(*result.rows, strict=True), result.types, strict=True)
+        values = zip(
+            *(_texts(column) if kind.startswith("DECIMAL") else column for column, kind in by_column), strict=True
+        )
+    rows = [dict(zip(result.columns, row, strict=True)) for row in values]
     return dumped({**told, "columns": columns, "rows": rows}, numbers)
+
+
+def _texts(decimals: Iterable[Decimal | None]) -> list[str | None]:
+    return [None if value is None else format(value, "f") for value in decimals]
 
 
 def csv_body(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

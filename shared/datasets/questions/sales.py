@@ -147,15 +147,12 @@ class SalesQuestion(Question):
         return Statement(ctes, {**values, "convert": self.convert.upper()})
 
     def measured(self, context: Context, bucket: str, shift: Shift | None = None) -> Statement:
-        """CTEs ``metrics`` and ``whole`` for a grouping; ``bucket`` is SQL over a fact."""
+        """CTEs up to ``metrics`` for a grouping; ``bucket`` is SQL over a fact."""
         facts = self.facts(context, shift)
         buckets = f"buckets AS (SELECT *, {bucket} AS bucket FROM facts)"
         if self.reads_lines():
             buckets = f"line_{buckets}, buckets AS (\n{statement('sales/orders_of_lines')}\n)"
-        sql = (
-            f"WITH {facts.sql}, {buckets}, metrics AS MATERIALIZED (\n{statement('sales/metrics')}\n), "
-            f"whole AS MATERIALIZED (\n{statement('sales/whole')}\n)"
-        )
+        sql = f"WITH {facts.sql}, {buckets}, metrics AS MATERIALIZED (\n{statement('sales/metrics')}\n)"
         return Statement(sql, facts.values, has_seen=True)
 
     def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
@@ -209,12 +206,12 @@ class SalesSummary(SalesQuestion):
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
-        now = self._whole(context, None)
-        return now if self.compare is None else compared(now, self._whole(context, self.shift(context)), "")
+        now = self._summed(context, None)
+        return now if self.compare is None else compared(now, self._summed(context, self.shift(context)), "")
 
-    def _whole(self, context: Context, shift: Shift | None) -> Statement:
+    def _summed(self, context: Context, shift: Shift | None) -> Statement:
         measured = self.measured(context, "0", shift)
-        return replace(measured, sql=f"{measured.sql} {statement('sales/summary')}")
+        return replace(measured, sql=f"{measured.sql}, {_whole()} {statement('sales/summary')}")
 
 
 class SalesByPeriod(SalesQuestion):
@@ -226,7 +223,7 @@ class SalesByPeriod(SalesQuestion):
     """
 
     name: ClassVar[str] = "sales/by-period"
-    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/by_period")
+    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, "sales/periods", "sales/by_period")
     title: ClassVar[str] = "Sales by period"
     columns: ClassVar[tuple[str, ...]] = ("period", *METRICS, "complete")
     example: ClassVar[Mapping[str, str]] = {
@@ -263,12 +260,14 @@ class SalesByPeriod(SalesQuestion):
             **measured.values,
             "grain": self.grain,
             "step": STEPS[self.grain],
-            "fill": self.fill and step is None,
-            "local_from": _wall_clock(start, zone),
-            "local_to": _wall_clock(end, zone),
             "local_committed_at": _wall_clock(context.committed_at, zone),
         }
-        return replace(measured, sql=f"{measured.sql} FROM (\n{statement('sales/by_period')}\n)", values=values)
+        periods = f"WITH {_whole()} SELECT bucket, seen FROM metrics CROSS JOIN whole"
+        if self.fill and step is None:
+            periods = statement("sales/periods")
+            values |= {"local_from": _wall_clock(start, zone), "local_to": _wall_clock(end, zone)}
+        sql = f"{measured.sql}, periods AS (\n{periods}\n) {statement('sales/by_period')}"
+        return replace(measured, sql=sql, values=values)
 
 
 class SalesBy(SalesQuestion):
@@ -317,7 +316,11 @@ class SalesBy(SalesQuestion):
             "sort": self.sort,
             "sees_personal": context.sees_personal,
         }
-        return replace(measured, sql=f"{measured.sql} {statement('sales/by_dimension')}", values=values)
+        return replace(measured, sql=f"{measured.sql}, {_whole()} {statement('sales/by_dimension')}", values=values)
+
+
+def _whole() -> str:
+    return f"whole AS MATERIALIZED (\n{statement('sales/whole')}\n)"
 
 
 def _local(column: str, zone: ZoneInfo, context: Context, start: datetime | None, end: datetime | None) -> str:

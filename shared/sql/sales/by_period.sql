@@ -1,20 +1,5 @@
--- The sales metrics per period in the asked time zone, oldest first. With $fill, periods without orders are there with
--- zeros. A period that was not over when the snapshot was committed is not complete. Times are the zone's wall-clock times.
-WITH periods AS (
-    SELECT
-        unnest(
-            generate_series(
-                coalesce(date_trunc($grain, $local_from::TIMESTAMP), first_bucket),
-                coalesce($local_to::TIMESTAMP - INTERVAL 1 MICROSECOND, last_bucket),
-                CAST($step AS INTERVAL)
-            )
-        ) AS bucket
-    FROM whole
-    WHERE $fill
-    UNION ALL
-    SELECT bucket FROM metrics WHERE NOT $fill
-)
-
+-- The sales metrics of each of `periods` in the asked time zone, oldest first; zeros where there are no orders. A period that
+-- was not over when the snapshot was committed is not complete. Times are the zone's wall-clock times.
 SELECT
     CASE WHEN $grain = 'hour' THEN strftime(bucket, '%Y-%m-%dT%H:%M') ELSE strftime(bucket, '%Y-%m-%d') END AS period,
     coalesce(gross_sales, 0)    AS gross_sales,
@@ -34,5 +19,4 @@ SELECT
     seen                        AS _seen
 FROM periods
 LEFT JOIN metrics USING (bucket)
-CROSS JOIN whole
 ORDER BY bucket

@@ -29,7 +29,8 @@ FROM (
         sum(shipping)                                                        AS shipping,
         sum(units)                                                           AS units,
         sum(returned_units)                                                  AS returned_units,
-        sum(gross_sales - discounts + returns) FILTER (of_order)             AS net_of_orders,
+        sum(gross_sales) - sum(discounts) + sum(returns)
+            - coalesce(sum(CASE WHEN NOT of_order THEN gross_sales - discounts + returns END), 0) AS net_of_orders,
         count(*) FILTER (is_order)                                           AS orders,
         count(DISTINCT customer_id) FILTER (is_order)                        AS customers,
         min(coalesce(currency, ''))                                          AS lowest_currency,
