@@ -27,7 +27,7 @@ setup: $(VENV)/.runtime ## Environment for running
 setup-dev: $(VENV)/.dev ## Environment for tests and checks
 
 run: setup ## Serve the API on this machine, with real sample data
-	@$(BIN)/python -m shared.cli run || test $$? -eq 130
+	@$(BIN)/python -m shared.cli run $(ARGS) || test $$? -eq 130
 
 test: setup-dev ## All tests
 	@$(BIN)/python -m pytest tests -n 2 --dist loadfile

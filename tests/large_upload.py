@@ -22,7 +22,7 @@ def main(folder: str, file: str, memory_limit_mb: str) -> None:
     key = "inbox/shop/orders/large.csv"
     bootstrap.inbox_store().put_file(key, Path(file))
     ingest = bootstrap.ingest_upload()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     started = time.perf_counter()
     outcome = ingest(UploadedObject("inbox", key))
     told = {
@@ -30,10 +30,18 @@ def main(folder: str, file: str, memory_limit_mb: str) -> None:
         "reason": outcome.reason,
         "accepted": outcome.counts.accepted,
         "seconds": round(time.perf_counter() - started, 1),
-        "before_mb": before // 1024,
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "before_mb": before,
+        "peak_mb": peak_mb(),
     }
     print(json.dumps(told))
+
+
+def peak_mb() -> int:
+    """The most memory this process has had; Linux counts its parent's into what getrusage says."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024**2
 
 
 if __name__ == "__main__":
