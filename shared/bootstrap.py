@@ -6,6 +6,8 @@ case, so that the others start without it. Importing this module, and making the
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
     from shared.tidy import TidyLakes
 
 
+log = logging.getLogger("teal.ingest")
+
+
 @cache
 def ingest_upload() -> IngestUpload:
     """The use case behind every upload event."""
@@ -66,6 +71,19 @@ def ingest_upload() -> IngestUpload:
         tell=_tell,
         work_directory=chosen.temp_directory,
     )
+
+
+def ingest_all(uploads: Iterable[UploadedObject]) -> None:
+    """Ingest every upload one message tells of; the first error is raised once all had their turn."""
+    errors: list[Exception] = []
+    for upload in uploads:
+        try:
+            ingest_upload()(upload)
+        except Exception as error:  # noqa: BLE001 - raised below
+            log.warning("upload failed", extra={"object_key": upload.key, "error": type(error).__name__})
+            errors.append(error)
+    if errors:
+        raise errors[0]
 
 
 def _tell(outcome: Outcome) -> None:
@@ -228,6 +246,7 @@ __all__ = [
     "doctor",
     "inbox_bucket",
     "inbox_store",
+    "ingest_all",
     "ingest_upload",
     "keys",
     "lake_store",

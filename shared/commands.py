@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,7 @@ from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in, contract_from
 from shared.duck import Duck
 from shared.errors import AppError, ContractError, InputError, UnknownUploadError
-from shared.rollback import roll_back
+from shared.rollback import set_back
 from shared.steps import ledger
 from shared.steps.fit import fit_table
 from shared.steps.order import Order, read_options_from
@@ -59,52 +60,71 @@ def replay_order(duck: Duck, tenant: str, command: Command) -> tuple[InboxKey, O
 
 
 def run_command(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> tuple[ledger.Entry, int]:
-    """Do what a command says, once; one that cannot be done is held. Returns its ledger entry and the snapshot."""
+    """Do what a command says, once; one that cannot be done is held. Returns its ledger entry and the snapshot.
+
+    What it does and its ledger row are one commit, so a command that is delivered again never does it again.
+    """
     entry = replace(entry, source=command.name, status="loaded")
     try:
-        if command.name == "register_contract":
-            done = _register(duck, writer, command, entry)
-        elif command.name == "rollback":
-            snapshot = int(command.arguments["snapshot"])
-            roll_back(writer, snapshot, author=command.author)
-            done = replace(entry, reason=f"Rolled back to snapshot {snapshot}.")
-        else:
-            raise InputError(f"There is no command {command.name[:40]}.")
+        return _commit(duck, writer, command, entry, _effect_of(command))
     except (KeyError, TypeError, ValueError):
-        done = replace(entry, status="held", reason_code="invalid_input", reason="The command lacks an argument.")
+        held = replace(entry, status="held", reason_code="invalid_input", reason="The command lacks an argument.")
     except AppError as error:
         if error.again:
             raise
-        done = replace(entry, status="held", reason_code=error.code, reason=error.message)
-    return _record(duck, writer, command, done)
+        held = replace(entry, status="held", reason_code=error.code, reason=error.message)
+    return _commit(duck, writer, command, held, _nothing)
 
 
-def _register(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> ledger.Entry:
-    wanted = contract_from(command.arguments["contract"])
+Effect = Callable[[Change, Command, ledger.Entry], ledger.Entry]
+"""What a command does inside its commit; returns its ledger entry."""
 
+
+def _effect_of(command: Command) -> Effect:
+    if command.name == "register_contract":
+        return _register
+    if command.name == "rollback":
+        return _roll_back
+    raise InputError(f"There is no command {command.name[:40]}.")
+
+
+def _commit(
+    duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry, effect: Effect
+) -> tuple[ledger.Entry, int]:
     def change(change: Change) -> ledger.Entry:
-        known = ledger.contracts(duck).get(wanted.name, ())
-        former = known[-1] if known else built_in().get(wanted.name)
-        _refuse_changed_types(former, wanted)
-        contract = wanted.model_copy(update={"version": former.version + 1 if former else 1})
-        fit_table(duck, contract)
-        ledger.record_contract(duck, contract, author=command.author)
-        change.message = f"contract {contract.name} version {contract.version}"
-        return replace(entry, reason=f"{change.message} registered.", contract_version=contract.version)
-
-    return writer.commit(command.author, change, duck=duck).result
-
-
-def _record(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> tuple[ledger.Entry, int]:
-    def change(change: Change) -> ledger.Entry:
-        if ledger.seen(duck, entry.upload) is not None:
-            raise NothingToCommit(entry)
-        ledger.record(duck, entry, now=datetime.now(UTC))
-        change.message = f"{command.name}: {entry.reason}"
-        return entry
+        if (known := ledger.seen(duck, entry.upload)) is not None:
+            reason = f"This version was already brought in as {known}."
+            raise NothingToCommit(replace(entry, upload_id=known, status="skipped", reason_code="", reason=reason))
+        done = effect(change, command, entry)
+        ledger.record(duck, done, now=datetime.now(UTC))
+        change.message += f"; upload {entry.upload_id}"  # the author is who gave the command
+        return done
 
     committed = writer.commit(command.author, change, duck=duck)
     return committed.result, committed.snapshot_id
+
+
+def _nothing(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    change.message = f"{command.name}: {entry.reason}"
+    return entry
+
+
+def _roll_back(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    snapshot = int(command.arguments["snapshot"])
+    set_back(change, snapshot, author=command.author)
+    return replace(entry, reason=f"Rolled back to snapshot {snapshot}.")
+
+
+def _register(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    wanted = contract_from(command.arguments["contract"])
+    known = ledger.contracts(change.duck).get(wanted.name, ())
+    former = known[-1] if known else built_in().get(wanted.name)
+    _refuse_changed_types(former, wanted)
+    contract = wanted.model_copy(update={"version": former.version + 1 if former else 1})
+    fit_table(change.duck, contract)
+    ledger.record_contract(change.duck, contract, author=command.author)
+    change.message = f"contract {contract.name} version {contract.version}"
+    return replace(entry, reason=f"{change.message} registered.", contract_version=contract.version)
 
 
 def _refuse_changed_types(former: Contract | None, wanted: Contract) -> None:

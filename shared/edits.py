@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from shared.answers.etags import matches, matches_strongly
 from shared.catalog.reader import LakeReader
 from shared.datasets.contract import DELETED_COLUMN
 from shared.duck import quoted
@@ -55,14 +56,23 @@ class EditRows:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def put(
-        self, principal: Principal, dataset: str, key: str, row: Mapping[str, Any], *, if_match: str = ""
+        self,
+        principal: Principal,
+        dataset: str,
+        key: str,
+        row: Mapping[str, Any],
+        *,
+        if_match: str = "",
+        if_none_match: str = "",
     ) -> Edited:
         """Create the row or replace it as a whole: a column that is not given becomes empty, or its default.
 
         Personal data that the key may not see stays as it is unless a value is given. Raises as ``get``, and
         UnknownColumnError, RowChangedError, RowHeldError.
         """
-        table, current = self._current(principal, dataset, key, if_match, must_exist=bool(if_match))
+        table, current = self._current(principal, dataset, key, if_match, must_exist=False)
+        if current and matches(if_none_match, etag_of(self.rows.get(principal, dataset, key))):
+            raise RowChangedError("There is such a row already. Read it.")
         document = {name: row.get(name) for name in table.types}
         if current:
             document |= {name: current[name] for name in table.masked if document[name] is None}
@@ -112,12 +122,15 @@ class EditRows:
             condition, bound = table.by_key(key)
             texts = ", ".join(f"{quoted(name)}::VARCHAR AS {quoted(name)}" for name in table.types)
             found = lake.duck.query(f"SELECT {texts} FROM {quoted(dataset)} WHERE {condition} LIMIT 1", bound)
-        if not found.rows and must_exist:
-            raise UnknownRowError(f"{dataset} has no row with this key.")
-        current = documents_of(found, 1)[0] if found.rows else {}
-        if if_match and if_match != "*" and if_match != etag_of(self.rows.get(principal, dataset, key)):
+        if not found.rows:
+            if if_match:
+                raise RowChangedError("There is no such row any more, so it is not the one you read.")
+            if must_exist:
+                raise UnknownRowError(f"{dataset} has no row with this key.")
+            return table, {}
+        if if_match and not matches_strongly(if_match, etag_of(self.rows.get(principal, dataset, key))):
             raise RowChangedError("The row was changed since you read it. Read it again.")
-        return table, current
+        return table, documents_of(found, 1)[0]
 
     def _edit(
         self, principal: Principal, table: Table, key: str, given: Mapping[str, Any], document: dict[str, Any]

@@ -299,7 +299,7 @@ class RowHeldError(InputError):
 
 
 class RowChangedError(ConflictError):
-    """The row is no longer the one that `If-Match` names."""
+    """The row is not the one that `If-Match` names, or is there already despite `If-None-Match`."""
 
     code = "row_changed"
     status = 412

@@ -1,7 +1,7 @@
 """Cloud events, translated to the uploads they tell of: pure, and the only module that knows how a cloud words them.
 
-Everything that creates an object counts, deletions and test events do not, and what we do not recognise is an error:
-raised, so that the message ends in the dead-letter queue instead of nowhere.
+Everything that creates an object counts; deletions, folder markers and test events do not. What we do not recognise is
+an error: raised, so that the message ends in the dead-letter queue instead of nowhere.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from shared.errors import UnknownEventError
 from shared.values import UploadedObject
 
 Event = Mapping[str, Any]
+
+_GCS_OBJECT = "google.cloud.storage.object.v1."
 
 
 def batch_from_aws(event: Event) -> dict[str, Any]:
@@ -60,7 +62,7 @@ def uploads_from_s3(event: Event) -> list[UploadedObject]:
     if not isinstance(records, list) or any(_source(record) not in ("aws:s3", "minio:s3") for record in records):
         raise UnknownEventError("An event is not an S3 notification.")
     try:
-        return [
+        found = [
             UploadedObject(
                 bucket=record["s3"]["bucket"]["name"],
                 key=unquote_plus(record["s3"]["object"]["key"]),
@@ -74,6 +76,7 @@ def uploads_from_s3(event: Event) -> list[UploadedObject]:
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnknownEventError("An S3 notification lacks what we need.") from error
+    return _files(found)
 
 
 def uploads_from_eventbridge(event: Event) -> list[UploadedObject]:
@@ -84,7 +87,7 @@ def uploads_from_eventbridge(event: Event) -> list[UploadedObject]:
         return []
     try:
         detail = event["detail"]
-        return [
+        found = [
             UploadedObject(
                 bucket=detail["bucket"]["name"],
                 key=str(detail["object"]["key"]),  # EventBridge does not encode keys; S3's own notifications do
@@ -96,12 +99,20 @@ def uploads_from_eventbridge(event: Event) -> list[UploadedObject]:
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnknownEventError("An EventBridge event lacks what we need.") from error
+    return _files(found)
 
 
-def upload_from_gcs(data: Event) -> UploadedObject:
-    """The upload of a Cloud Storage ``finalized`` event's data. Raises UnknownEventError."""
+def uploads_from_gcs(kind: str, data: Event) -> list[UploadedObject]:
+    """The upload of a Cloud Storage ``finalized`` event, none for its other events of an object.
+
+    ``kind`` is the CloudEvent's type, ``data`` what it carries. Raises UnknownEventError.
+    """
+    if not kind.startswith(_GCS_OBJECT):
+        raise UnknownEventError("An event is not about a Cloud Storage object.")
+    if kind != f"{_GCS_OBJECT}finalized":
+        return []
     try:
-        return UploadedObject(
+        found = UploadedObject(
             bucket=str(data["bucket"]),
             key=str(data["name"]),
             version=str(data["generation"]),
@@ -111,6 +122,12 @@ def upload_from_gcs(data: Event) -> UploadedObject:
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnknownEventError("A Cloud Storage event lacks what we need.") from error
+    return _files([found])
+
+
+def _files(found: list[UploadedObject]) -> list[UploadedObject]:
+    """Without the empty objects that consoles put where a folder shall be: their keys end in a slash."""
+    return [upload for upload in found if not upload.key.endswith("/")]
 
 
 def _source(record: Any) -> str:

@@ -34,7 +34,7 @@ from shared.remembered import Remembered
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Part of every ETag: raised when the same question may give other bytes than before."""
 
 DOLLARS_PER_GB_SECOND = 0.0000133334
@@ -135,7 +135,7 @@ class AskQuestion:
         subject = subject_of(asked.question.name, asked.question.model_dump(mode="json"))
         position = self.cursors.open(asked.tenant, subject, asked.cursor) if asked.cursor else {}
         snapshot, as_of = position.get("snapshot", asked.snapshot), None if position else asked.as_of
-        limit = page_size(asked.limit, self.rules.max_page_rows) if asked.limit else self.rules.max_page_rows
+        limit = self._limit(asked)
         reader = self.reader_of(asked.tenant)
         if snapshot is None and as_of is None:
             known = self._known(asked, reader.current_snapshot(), limit, position)
@@ -163,9 +163,15 @@ class AskQuestion:
         return self._delivered(asked, answer, body)
 
     def quote(self, asked: Asked) -> dict[str, Any]:
-        """What asking would touch: files and bytes from the catalog's statistics; nothing is run."""
+        """What asking would touch: files and bytes from the catalog's statistics; nothing is run.
+
+        Raises what asking raises about parameters.
+        """
+        self._limit(asked)
         with self.reader_of(asked.tenant).pin(asked.snapshot, asked.as_of) as lake:
-            files, size = self._facts(asked, lake).touched(asked.question.tables())
+            facts = self._facts(asked, lake)
+            asked.question.statement(self._context(asked, lake, facts))
+            files, size = facts.touched(asked.question.tables())
             return {
                 "question": asked.question.name,
                 "snapshot": lake.snapshot_id,
@@ -179,7 +185,8 @@ class AskQuestion:
         etag = self._etag(asked, snapshot, limit, position)
         media = MEDIA_TYPES[asked.format]
         pinned = asked.snapshot is not None
-        if matches(asked.if_none_match, etag):
+        # An ETag of ours comes from an answer; * matches any there is, so whether there is one has to be seen first.
+        if "*" not in asked.if_none_match and matches(asked.if_none_match, etag):
             return Answer(etag, snapshot, media, pinned, Receipt())
         body = self.cache.get(etag)
         if body is None:
@@ -203,13 +210,7 @@ class AskQuestion:
     ) -> tuple[Body, dict[str, float]]:
         started = time.perf_counter()
         facts = self._facts(asked, lake)
-        context = Context(
-            committed_at=lake.committed_at,
-            timezone=self.rules.timezone,
-            currency=self.rules.currency,
-            sees_personal=asked.sees_personal,
-            span=facts.span,
-        )
+        context = self._context(asked, lake, facts)
         wanted = asked.question.statement(context)
         page = f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}"
         as_table = asked.format in ("parquet", "arrow")
@@ -241,6 +242,20 @@ class AskQuestion:
         files, size = facts.touched(asked.question.tables())
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
         return Body(content, cursor, size, files), phases
+
+    def _limit(self, asked: Asked) -> int:
+        """Rows of a page: an answer is given as a whole as far as one page goes, unless less is asked for."""
+        largest = self.rules.max_page_rows
+        return largest if asked.limit is None else page_size(asked.limit, largest)
+
+    def _context(self, asked: Asked, lake: PinnedLake, facts: Facts) -> Context:
+        return Context(
+            committed_at=lake.committed_at,
+            timezone=self.rules.timezone,
+            currency=self.rules.currency,
+            sees_personal=asked.sees_personal,
+            span=facts.span,
+        )
 
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
         return self.known_facts(asked.tenant, lake, _facts_of)

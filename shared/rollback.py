@@ -30,31 +30,38 @@ def roll_back(writer: LakeWriter, snapshot: int, *, author: str, duck: Duck | No
     """
 
     def change(change: Change) -> int:
-        duck = change.duck
-        newest = int(duck.value(f"FROM {LAKE}.current_snapshot()"))
-        if snapshot == newest:
+        if snapshot == int(change.duck.value(f"FROM {LAKE}.current_snapshot()")):
             raise NothingToCommit(0)
-        if not duck.value(statement("rollback/exists"), {"snapshot": snapshot}):
-            raise SnapshotNotFoundError(f"There is no snapshot {snapshot}; it may have expired.", snapshot=snapshot)
-        now, then = _tables(duck, newest), _tables(duck, snapshot)
-        contracts = _contracts_at(duck, snapshot)
-        differed = 0
-        for name in sorted(now.keys() | then.keys()):
-            if name in KEPT:
-                continue
-            if name not in then:
-                differed += _undo_table(change, *name)
-            elif name not in now:
-                differed += _redo_table(change, *name, snapshot, contracts)
-            else:
-                span = (snapshot + 1, newest) if now[name] == then[name] else None
-                differed += _restore(change, *name, snapshot, span)
-        duck.execute(statement("rollback/ledger"), {"snapshot": snapshot})
-        _bring_contracts_forward(duck, contracts, author)
-        change.message = f"rollback to snapshot {snapshot}"
-        return differed
+        return set_back(change, snapshot, author=author)
 
     return writer.commit(author, change, duck=duck)
+
+
+def set_back(change: Change, snapshot: int, *, author: str) -> int:
+    """What ``roll_back`` does, inside a commit that does more than that."""
+    duck = change.duck
+    newest = int(duck.value(f"FROM {LAKE}.current_snapshot()"))
+    if not duck.value(statement("rollback/exists"), {"snapshot": snapshot}):
+        raise SnapshotNotFoundError(f"There is no snapshot {snapshot}; it may have expired.", snapshot=snapshot)
+    change.message = f"rollback to snapshot {snapshot}"
+    if snapshot == newest:
+        return 0
+    now, then = _tables(duck, newest), _tables(duck, snapshot)
+    contracts = _contracts_at(duck, snapshot)
+    differed = 0
+    for name in sorted(now.keys() | then.keys()):
+        if name in KEPT:
+            continue
+        if name not in then:
+            differed += _undo_table(change, *name)
+        elif name not in now:
+            differed += _redo_table(change, *name, snapshot, contracts)
+        else:
+            span = (snapshot + 1, newest) if now[name] == then[name] else None
+            differed += _restore(change, *name, snapshot, span)
+    duck.execute(statement("rollback/ledger"), {"snapshot": snapshot})
+    _bring_contracts_forward(duck, contracts, author)
+    return differed
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

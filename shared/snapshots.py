@@ -142,11 +142,11 @@ class Snapshots:
             return Changes({})
         with reader.pin(from_id) as older, reader.pin(to_id) as newer:
             if dataset is None:
-                contracts = contracts_in(newer)
+                contracts = _contracts_of_both(older, newer)
                 counted = {name: _count_changes(older, newer, contract) for name, contract in contracts.items()}
                 return Changes({name: counts for name, counts in counted.items() if any(counts.values())})
-            contract = contract_of(contracts_in(newer), dataset)
-            types = newer.duck.columns(quoted(dataset))
+            contract = contract_of(_contracts_of_both(older, newer), dataset)
+            types = (newer if dataset in newer.tables() else older).duck.columns(quoted(dataset))
             counts = _count_changes(older, newer, contract)
             found = _changed_rows(older, newer, contract, types, rows=rows + 1, offset=offset)
         after = self.cursors.seal(tenant, subject, {"offset": offset + rows}) if len(found) > rows else None
@@ -210,10 +210,19 @@ def _snapshots(lake: PinnedLake, *, before: int | None, rows: int) -> list[Snaps
     ]
 
 
+def _contracts_of_both(older: PinnedLake, newer: PinnedLake) -> dict[str, Contract]:
+    """Every dataset that one of the two has: one that is gone counts too, by the contract it had."""
+    found = contracts_in(older) | contracts_in(newer)
+    return {name: found[name] for name in sorted(found)}
+
+
 def _count_changes(older: PinnedLake, newer: PinnedLake, contract: Contract) -> dict[str, int]:
     if contract.name not in older.tables():
         rows = int(newer.duck.value(f"SELECT count(*) FROM {quoted(contract.name)}"))
         return {"added": rows, "removed": 0, "changed": 0}
+    if contract.name not in newer.tables():
+        rows = int(older.duck.value(f"SELECT count(*) FROM {quoted(contract.name)}"))
+        return {"added": 0, "removed": rows, "changed": 0}
     sql = f"SELECT change, count(*) FROM ({_difference(older, newer, contract)}) GROUP BY change"
     counts = dict(newer.duck.execute(sql, _range(older, newer, contract)))
     return {word: counts.get(word, 0) for word in ("added", "removed", "changed")}
@@ -222,13 +231,17 @@ def _count_changes(older: PinnedLake, newer: PinnedLake, contract: Contract) -> 
 def _changed_rows(
     older: PinnedLake, newer: PinnedLake, contract: Contract, types: Mapping[str, str], *, rows: int, offset: int
 ) -> list[tuple[Any, ...]]:
-    if contract.name in older.tables():
-        sql, bound = _difference(older, newer, contract), _range(older, newer, contract)
-    else:
+    lake = newer
+    bound: dict[str, Any] = {}
+    if contract.name not in newer.tables():
+        lake = older
+        sql = f"SELECT 'removed' AS change, row_ AS was, NULL AS is_ FROM {quoted(contract.name)} AS row_"
+    elif contract.name not in older.tables():
         sql = f"SELECT 'added' AS change, NULL AS was, row_ AS is_ FROM {quoted(contract.name)} AS row_"
-        bound = {}
+    else:
+        sql, bound = _difference(older, newer, contract), _range(older, newer, contract)
     order = ", ".join(f"coalesce(is_, was).{quoted(name)}" for name in contract.key)
-    return newer.duck.execute(
+    return lake.duck.execute(
         f"SELECT change, was, is_ FROM ({sql}) ORDER BY {order} LIMIT $rows OFFSET $offset",
         {**bound, "rows": rows, "offset": offset},
     )

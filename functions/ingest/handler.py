@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from shared.bootstrap import ingest_upload, start_early
+from shared.bootstrap import ingest_all, start_early
 from shared.events import batch_from_aws, uploads_from_sqs_body
 
 start_early()
@@ -25,5 +25,4 @@ def handle(event: dict[str, Any], context: Any) -> PartialItemFailureResponse:
 
 def load(record: SQSRecord) -> None:
     """Ingest every upload one message tells of; an upload that came with a repeat is skipped by the ledger."""
-    for upload in uploads_from_sqs_body(record.body):
-        ingest_upload()(upload)
+    ingest_all(uploads_from_sqs_body(record.body))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functions_framework
 from cloudevents.http import CloudEvent
 
-from shared.bootstrap import ingest_upload, start
-from shared.events import upload_from_gcs
+from shared.bootstrap import ingest_all, start
+from shared.events import uploads_from_gcs
 
 start()
 
@@ -14,4 +14,4 @@ start()
 @functions_framework.cloud_event
 def ingest(event: CloudEvent) -> None:
     """Load, skip or hold; an exception is a 500, and Eventarc delivers the event again."""
-    ingest_upload()(upload_from_gcs(event.data))
+    ingest_all(uploads_from_gcs(event["type"], event.data))

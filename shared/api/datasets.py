@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.replies import AtQuery, json_reply
+from shared.api.replies import AtAsked, AtQuery, json_reply
 from shared.api.uploads import command_reply
 from shared.datasets.contract import Contract
 from shared.errors import InvalidParameterError
@@ -25,7 +25,7 @@ def dataset_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:
     def list_datasets(request: Request, asker: Asker, asked: AtQuery) -> Response:
         """Each with its size and freshness; there are few, so all come on one page."""
         found, snapshot = snapshots.datasets(asker.tenant, **asked.at)
-        body = {"snapshot": snapshot, "datasets": [_short(facts) for facts in found], "next": None}
+        body = {"snapshot": snapshot, "datasets": [_short(facts, asked) for facts in found], "next": None}
         return json_reply(request, body, snapshot=snapshot)
 
     @router.get("/{dataset}", summary="One dataset")
@@ -34,7 +34,7 @@ def dataset_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:
         facts, snapshot = snapshots.dataset(asker.tenant, dataset, **asked.at)
         body = {
             "snapshot": snapshot,
-            **_short(facts),
+            **_short(facts, asked),
             "contract": facts.contract.model_dump(mode="json", exclude_defaults=True),
             "schema": [{"name": name, "type": kind} for name, kind in facts.schema.items()],
             "quality": facts.quality,
@@ -53,8 +53,10 @@ def dataset_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:
     return router
 
 
-def _short(facts: DatasetFacts) -> Mapping[str, Any]:
+def _short(facts: DatasetFacts, asked: AtAsked) -> Mapping[str, Any]:
     contract = facts.contract
+    # Maintenance puts files together; what is said of a named state of the lake never changes.
+    stored = {} if asked.at_some_time else {"files": facts.files, "bytes": facts.bytes}
     return {
         "name": facts.name,
         "description": contract.description,
@@ -62,8 +64,7 @@ def _short(facts: DatasetFacts) -> Mapping[str, Any]:
         "inferred": contract.inferred,
         "key": contract.key,
         "rows": facts.rows,
-        "files": facts.files,
-        "bytes": facts.bytes,
+        **stored,
         "newest_at": facts.newest_at,
         "updated_at": facts.updated_at,
         "uploads": facts.uploads,

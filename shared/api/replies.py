@@ -34,6 +34,11 @@ class AtAsked(Asked):
     ] = None
 
     @property
+    def at_some_time(self) -> bool:
+        """Whether a state is named, so that the same bytes are answered for as long as there is that state."""
+        return self.snapshot is not None or self.as_of is not None
+
+    @property
     def at(self) -> dict[str, Any]:
         """``snapshot`` and ``as_of`` as use cases take them. Raises InvalidParameterError when both are given."""
         if self.snapshot is not None and self.as_of is not None:

@@ -25,6 +25,7 @@ RowOrRows = Annotated[
     dict[str, Any] | list[dict[str, Any]], Body(description=f"A row, or up to {MAX_ROWS_PER_EDIT:,} of them.")
 ]
 IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag you read: refused when the row has changed.")]
+IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description="`*`: refused when there is such a row.")]
 
 
 class RowsQuery(ListAsked):
@@ -103,10 +104,17 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
 
     @router.put("/{key:path}", summary="Create or replace a row")
     def put_row(
-        request: Request, asker: Asker, dataset: str, key: Key, *, body: Row, if_match: IfMatch = ""
+        request: Request,
+        asker: Asker,
+        dataset: str,
+        key: Key,
+        *,
+        body: Row,
+        if_match: IfMatch = "",
+        if_none_match: IfNoneMatch = "",
     ) -> Response:
         """A column that is not given becomes empty, or its default; the key comes from the address."""
-        edited = edits.put(asker, dataset, key, body, if_match=if_match)
+        edited = edits.put(asker, dataset, key, body, if_match=if_match, if_none_match=if_none_match)
         return _edited(request, edited, edited.row)
 
     @router.patch("/{key:path}", summary="Change columns of a row")

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 import click
 
 from shared import bootstrap
-from shared.cli.options import api_at, key_option, pair, tenant_option, url_option
+from shared.cli.options import api_at, json_option, key_option, pair, tenant_option, url_option
 from shared.errors import UnknownQuestionError
 from shared.remote import RemoteProblemError, problem_from
 from shared.terminal import err, out, show
@@ -28,6 +28,7 @@ Pairs = Sequence[tuple[str, str]]
     help="Default: a table in a terminal, JSON elsewhere.",
 )
 @click.option("--param", "named", multiple=True, help="A parameter as name=value; plain name=value works too.")
+@json_option
 @tenant_option
 @url_option
 @key_option
@@ -36,6 +37,7 @@ def ask(  # noqa: PLR0917 - click passes every option by name
     parameters: tuple[str, ...],
     wanted: str | None,
     named: tuple[str, ...],
+    as_json: bool,
     tenant: str,
     url: str,
     key: str,
@@ -44,6 +46,9 @@ def ask(  # noqa: PLR0917 - click passes every option by name
 
     teal ask questions lists them all.
     """
+    if as_json and wanted not in (None, "json"):
+        raise click.UsageError(f"--json and --format {wanted} cannot both be.")
+    wanted = "json" if as_json else wanted
     api = api_at(url, key)
 
     def get(path: str, told: Pairs) -> str:

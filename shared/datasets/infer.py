@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from shared.datasets.contract import RESERVED, Column, ColumnType, Contract
+from shared.datasets.contract import DELETED_COLUMN, RESERVED, Column, ColumnType, Contract
 from shared.duck import Duck, literal, quoted
 from shared.errors import AmbiguousDatesError
 from shared.formats.expressions import detect_time_format, number_expression, time_expression
@@ -18,9 +18,13 @@ ROW_KEY = "row_key"
 """Identifies rows of a table in which nothing else does; equal rows are kept and numbered."""
 _PATTERNS: dict[ColumnType, str] = {
     "boolean": "(?i)true|false",
-    "integer": r"[+-]?(0|[1-9]\d{0,8})",
-    "bigint": r"[+-]?(0|[1-9]\d{0,17})",
+    "integer": r"-?(0|[1-9]\d{0,8})",
+    "bigint": r"-?(0|[1-9]\d{0,17})",
 }
+
+_DIGITS = "strlen(ltrim(regexp_replace(text, '[^0-9]', '', 'g'), '0')) <= 15"
+_EXACT = f"({_DIGITS} AND NOT regexp_matches(text, '[eE]')) OR TRY_CAST(text AS DOUBLE)::VARCHAR = text"
+"""Of a DOUBLE that loses no digit: at most 15 of them, or just the text that a DOUBLE is written as."""
 
 
 def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezone: str) -> Contract:
@@ -28,9 +32,10 @@ def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezo
     and complete; else ROW_KEY, made from the whole row.
     """
     columns: list[Column] = []
-    for header in table.columns:
+    headers = tuple(header for header in table.columns if header.lower() != DELETED_COLUMN)
+    for header in headers:
         columns.append(_column(duck, view, header, table, [column.name for column in columns]))
-    key = _key(duck, view, table.columns, columns)
+    key = _key(duck, view, headers, columns)
     if key == (ROW_KEY,):
         columns.insert(0, Column(name=ROW_KEY, description="Hash of the row, numbered where rows are equal."))
     time = next((column.name for column in columns if column.type == "timestamp"), None)
@@ -65,10 +70,10 @@ def _column(duck: Duck, view: str, header: str, table: TextTable, taken: Collect
 
 
 def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:
-    """The narrowest type every value has; codes with leading zeros and mixed columns stay text."""
+    """The narrowest type every value has; codes with leading zeros, long numbers and mixed columns stay text."""
     tests = {kind: f"regexp_full_match(text, {literal(pattern)})" for kind, pattern in _PATTERNS.items()}
     number = number_expression("text", table.decimal, "DOUBLE")
-    tests["double"] = f"{number} IS NOT NULL AND NOT regexp_matches(text, '^[+-]?0[0-9]')"
+    tests["double"] = f"{number} IS NOT NULL AND NOT regexp_matches(text, '^-?0[0-9]|^[+]') AND ({_EXACT})"
     tests["timestamp"] = "regexp_matches(text, '^[0-9]{1,4}[-/. ]') OR regexp_matches(text, '^[A-Za-z]{3}.*[0-9]{4}')"
     cells = f"SELECT nullif(trim({quoted(header)}), '') AS text FROM {quoted(view)}"
     sample = f"SELECT text FROM ({cells}) WHERE text IS NOT NULL LIMIT {SAMPLE_ROWS}"

@@ -45,29 +45,44 @@ def plain(name: str) -> str:
 def bind(contract: Contract, header: Sequence[str]) -> dict[str, str]:
     """Which header name holds which column of the contract; the column's own name wins over its aliases."""
     headers: dict[str, str] = {}
+    deleted: str | None = None
     for name in header:
-        headers.setdefault(plain(name), name)
+        if name.lower() == DELETED_COLUMN:
+            deleted = name
+        else:
+            headers.setdefault(plain(name), name)
     bound: dict[str, str] = {}
     for names in ((lambda c: (c.name,)), (lambda c: c.aliases)):
         for column in contract.columns:
             match = next((headers[plain(n)] for n in names(column) if plain(n) in headers), None)
             if column.name not in bound and match is not None and match not in bound.values():
                 bound[column.name] = match
-    if DELETED_COLUMN in header:
-        bound[DELETED_COLUMN] = DELETED_COLUMN
+    if deleted is not None:
+        bound[DELETED_COLUMN] = deleted
     return bound
 
 
 def missing(contract: Contract, header: Sequence[str]) -> list[str]:
-    """Required columns of the contract that the header does not have."""
+    """Required columns of the contract that the header does not have; to delete rows, their key is enough."""
     bound = bind(contract, header)
+    if DELETED_COLUMN in bound and set(contract.key) <= bound.keys():
+        return []
+    return _lacking(contract, bound)
+
+
+def _lacking(contract: Contract, bound: dict[str, str]) -> list[str]:
     derived = {"line_id"} if contract.name == "order_items" else set()
     return sorted(contract.required() - bound.keys() - derived)
 
 
 def best(contracts: Iterable[Contract], header: Sequence[str]) -> Contract | None:
     """The contract whose required columns are all there and which knows the most of the header, or None."""
-    fitting = [contract for contract in contracts if not missing(contract, header)]
+    known = list(contracts)
+    fitting = [contract for contract in known if not _lacking(contract, bind(contract, header))]
+    if not fitting:
+        # Keys to delete: of one dataset alone, which knows every column there is.
+        fitting = [c for c in known if not missing(c, header) and len(bind(c, header)) == len(header)]
+        return fitting[0] if len(fitting) == 1 else None
     # What a contract knows comes first: a table of products with a category_id and a name is not one of categories.
     ranked = sorted(fitting, key=lambda c: (len(bind(c, header)), len(c.required() & bind(c, header).keys())))
     return ranked[-1] if ranked else None

@@ -172,7 +172,9 @@ def _score(records: list[Record], shape: Shape) -> tuple[float, int]:
             half = not quoted and text[:1] == '"' and shape.quote != "'"
             # Another delimiter inside is fine where quotes protected it, which the raw line shows.
             split = (
-                _STRUCTURE.search(text) and not _COMMA_NUMBER.match(text) and shape.quote + text not in record.original
+                _STRUCTURE.search(text)
+                and not _COMMA_NUMBER.match(text)
+                and (shape.quote or '"') + text not in record.original
             )
             prose = shape.delimiter in ",:" and cell[:1] == " " and not shape.skip_blanks
             clean += not (quoted or half or split or prose)

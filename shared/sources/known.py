@@ -50,7 +50,8 @@ class Shape:
 class Source:
     """A foreign file shape. ``selects`` by target dataset; the ``primary`` target has one row per row of the file.
 
-    ``times`` are the raw columns that are brought to ISO text first, so that the SELECTs may compare them.
+    ``times`` are the raw columns that are brought to ISO text first, so that the SELECTs may compare them. ``numbers``
+    are brought to plain digits with a decimal point, so that the SELECTs and the judge read the same.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Source:
     selects: dict[str, str]
     shapes: tuple[Shape, ...]
     times: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
     timezone: str | None = None
     date_order: str | None = None
 
@@ -127,6 +129,7 @@ def _source(folder: Path) -> Source:
             for s in told["shapes"]
         ),
         times=tuple(told.get("times", ())),
+        numbers=tuple(told.get("numbers", ())),
         timezone=told.get("timezone"),
         date_order=told.get("date_order"),
     )

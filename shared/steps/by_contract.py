@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from shared.datasets.contract import Contract
+from shared.datasets.contract import DELETED_COLUMN, Contract
 from shared.datasets.infer import ROW_KEY, column_for
 from shared.datasets.registry import bind
 from shared.duck import Duck, quoted
 from shared.errors import UnknownColumnsError
+from shared.formats.expressions import number_expression
 from shared.formats.table import TextTable
 from shared.sql.load import statement
 from shared.steps.judge import LookCloserError, judge
 from shared.steps.reading import FileContext, Read
-from shared.steps.rules import Shape
+from shared.steps.rules import Shape, text_of
 
 
 def read_by_contract(
@@ -45,8 +46,8 @@ def read_by_contract(
     if contract.key == (ROW_KEY,) and ROW_KEY not in bound:
         source, bound[ROW_KEY] = quoted("keyed_file"), ROW_KEY
         _derive_row_keys(duck, table)
-    if contract.name == "order_items" and not {"line_id", "line_type"} <= bound.keys():
-        _derive_lines(duck, bound, table)
+    if contract.name == "order_items" and _lines_lack_something(duck, contract, bound):
+        _derive_lines(duck, contract, bound, table)
         source, numbered = quoted("derived_lines"), True
         bound |= {"line_id": "line_id", "line_type": "line_type"}
     staged = judge(
@@ -70,7 +71,7 @@ def read_by_contract(
 
 def _derive_row_keys(duck: Duck, table: TextTable) -> None:
     """View ``keyed_file``: the file with a key made from each whole row, numbered from the second of equal rows."""
-    cells = ", ".join(quoted(name) for name in table.columns)
+    cells = ", ".join(quoted(name) for name in table.columns if name.lower() != DELETED_COLUMN)
     duck.execute(
         "CREATE OR REPLACE TEMP TABLE hashed_file AS SELECT *, md5(row(" + cells + ")::VARCHAR) AS hash FROM raw_file"
     )
@@ -82,20 +83,37 @@ def _derive_row_keys(duck: Duck, table: TextTable) -> None:
     )
 
 
-def _derive_lines(duck: Duck, bound: dict[str, str], table: TextTable) -> None:
+def _lines_lack_something(duck: Duck, contract: Contract, bound: dict[str, str]) -> bool:
+    """Some order line of ``raw_file`` has no id or no type."""
+    if not {"line_id", "line_type"} <= bound.keys():
+        return True
+    lacking = " OR ".join(f"{_cell(contract, bound, name)} IS NULL" for name in ("line_id", "line_type"))
+    return bool(duck.value(f"SELECT EXISTS (SELECT 1 FROM raw_file WHERE {lacking})"))
+
+
+def _cell(contract: Contract, bound: dict[str, str], name: str) -> str:
+    """The text of a cell, NULL when the file has no such column or nothing in it."""
+    column = contract.column(name)
+    if column is None or name not in bound:
+        return "NULL::VARCHAR"
+    return f"({text_of(contract, column, Shape('raw_file', bound, ()))})"
+
+
+def _derive_lines(duck: Duck, contract: Contract, bound: dict[str, str], table: TextTable) -> None:
     """View ``derived_lines``: order lines with the line id and type their file does not write."""
     duck.execute("CREATE OR REPLACE TEMP TABLE numbered_file AS FROM raw_file")
 
     def cell(column: str) -> str:
         return quoted(bound[column]) if column in bound else "NULL::VARCHAR"
 
-    names = {
-        column: cell(column) for column in ("order_id", "line_id", "product_id", "quantity", "unit_price", "line_type")
-    }
+    names = {column: cell(column) for column in ("order_id", "product_id")}
+    names |= {column: _cell(contract, bound, column) for column in ("line_id", "line_type")}
+    for column in ("quantity", "unit_price"):
+        names[column] = number_expression(cell(column), table.decimal, "DECIMAL(18,4)")
     select = statement("ingest/derived_lines")
     for column, name in names.items():
         select = select.replace(f"[{column}]", name)
-    hidden: list[str] = [name for name in ("line_id", "line_type") if name in table.columns]
-    hidden += ["_row", "occurrence"]
+    hidden = [name for name in table.columns if name.lower() in ("line_id", "line_type")]
+    hidden += ["_row", "occurrence", "quantity_read", "price_read"]
     rest = f"* EXCLUDE ({', '.join(map(quoted, hidden))})"
     duck.execute(f"CREATE OR REPLACE TEMP VIEW derived_lines AS {select.replace('[rest]', rest)}")

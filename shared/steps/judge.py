@@ -20,6 +20,8 @@ from shared.steps.rules import (
     Rule,
     Shape,
     deleted,
+    deleted_rules,
+    deleted_text,
     held_as,
     raw_name,
     rules_of,
@@ -177,9 +179,11 @@ def _stage(duck: Duck, contract: Contract, shape: Shape, formats: dict[str, Time
     passed_on = [f"{quoted(name)} AS {raw_name(name)}" for name in shape.originals]
     passed_on += ["_row"] if shape.rows_numbered else []
     passed_on += ["_problem", "_original AS original"] if shape.has_problems else []
+    passed_on += [f"{deleted_text(shape)} AS {text_name(DELETED_COLUMN)}"]
     texts = [f"{text_of(contract, column, shape)} AS {text_name(column.name)}" for column in contract.columns]
     typed = [f"{value_of(column, shape, formats)} AS {quoted(column.name)}" for column in contract.columns]
     rules = [Rule("", "shape", "_problem IS NOT NULL", "_problem")] if shape.has_problems else []
+    rules += deleted_rules(contract, shape)
     for column in contract.columns:
         rules += rules_of(contract, column, shape)
     verdict = " ".join(f"WHEN {rule.broken} THEN {held_as(rule.column, rule.name, rule.text)}" for rule in rules)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shared.catalog.writer import LAKE, Change
+from shared.datasets.contract import Column, Contract
 from shared.duck import Duck, quoted
 from shared.sql.load import statement
 from shared.steps.judge import Staged
@@ -108,15 +109,15 @@ def _compare(duck: Duck, staged: Staged, good: str) -> None:
     updated = f"staged.{quoted(contract.updated_column)}" if contract.updated_column else "NULL::TIMESTAMPTZ"
     kept_updated = f"kept.{quoted(contract.updated_column)}" if contract.updated_column else "NULL::TIMESTAMPTZ"
     row_key = "to_json([" + ", ".join(f"staged.{quoted(k)}::VARCHAR" for k in contract.key) + "])::VARCHAR"
-    # Columns the file does not have keep what the lake holds.
+    # Columns the file does not have keep what the lake holds, and so does the time of a row that tells none.
     values = [
-        f"staged.{quoted(c.name)}"
+        f"{_said(c, contract)} AS {quoted(c.name)}"
         if c.name in staged.present
         else f"CASE WHEN {exists} THEN kept.{quoted(c.name)} ELSE staged.{quoted(c.name)} END AS {quoted(c.name)}"
         for c in contract.columns
     ]
     same = " AND ".join(
-        f"staged.{quoted(c.name)} IS NOT DISTINCT FROM kept.{quoted(c.name)}"
+        f"{_said(c, contract)} IS NOT DISTINCT FROM kept.{quoted(c.name)}"
         for c in contract.columns
         if c.name in staged.present
     )
@@ -127,7 +128,7 @@ def _compare(duck: Duck, staged: Staged, good: str) -> None:
             {", ".join(values)},
             {exists} AS _exists,
             staged._deleted,
-            CASE WHEN staged._deleted THEN {updated} END AS deleted_at,
+            CASE WHEN staged._deleted THEN coalesce({updated}, {kept_updated}) END AS deleted_at,
             {row_key} AS row_key,
             coalesce({updated} < {kept_updated}, false)
                 OR coalesce({updated} <= graves.deleted_at, false)
@@ -156,6 +157,11 @@ def _compare(duck: Duck, staged: Staged, good: str) -> None:
             f"SELECT {wanted} FROM {temp('compared', name)} WHERE {condition}"
         )
     duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted('fresh_' + name)} AS FROM {temp('news', name)}")
+
+
+def _said(column: Column, contract: Contract) -> str:
+    name = quoted(column.name)
+    return f"coalesce(staged.{name}, kept.{name})" if column.name == contract.updated_column else f"staged.{name}"
 
 
 def apply_merge(change: Change, plan: Plan, file_once: FileOnce, *, inline_rows: int) -> None:

@@ -10,7 +10,7 @@ from shared.datasets.contract import Contract
 from shared.datasets.infer import infer_contract
 from shared.datasets.registry import best, built_in, missing
 from shared.duck import UnreadableInputError
-from shared.errors import UnknownColumnsError
+from shared.errors import ContractError, UnknownColumnsError
 from shared.formats.base import open_table
 from shared.formats.table import TextTable
 from shared.sources.known import Source, nearest, nearly, source_for
@@ -86,9 +86,17 @@ def _holds_more(source: Source, dataset: str) -> bool:
 
 
 def current_contracts(registered: Contracts, version: int | None, dataset: str) -> Mapping[str, Contract]:
-    """The contract of every dataset that counts: the newest registered one, else the built-in one."""
-    current = dict(built_in())
-    for name, versions in registered.items():
-        wanted = [one for one in versions if one.version == version] if name == dataset and version else []
-        current[name] = (wanted or versions)[-1]
-    return current
+    """The contract of every dataset that counts: the newest registered one, else the built-in one.
+
+    For ``dataset`` the one of ``version``, when that is given; a former one takes no new columns, for they would make a
+    version that there is already. Raises ContractError when there is no such version.
+    """
+    current = built_in() | {name: versions[-1] for name, versions in registered.items()}
+    if version is None:
+        return current
+    standard = built_in().get(dataset)
+    for contract in (*reversed(registered.get(dataset, ())), *((standard,) if standard else ())):
+        if contract.version == version:
+            former = contract.version != current[dataset].version and contract.new_columns == "add"
+            return current | {dataset: contract.model_copy(update={"new_columns": "ignore"}) if former else contract}
+    raise ContractError(f"There is no version {str(version)[:20]} of a contract {dataset}.")

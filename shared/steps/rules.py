@@ -40,9 +40,25 @@ def text_name(name: str) -> str:
 
 
 def deleted(shape: Shape) -> str:
+    return f"coalesce(lower({deleted_text(shape)}) IN {TRUE_WORDS}, false)"
+
+
+def deleted_text(shape: Shape) -> str:
+    """What the file says about whether a row is deleted; NULL when it says nothing."""
     if DELETED_COLUMN not in shape.columns:
-        return "false"
-    return f"coalesce(lower(trim({quoted(shape.columns[DELETED_COLUMN])})) IN {TRUE_WORDS}, false)"
+        return "NULL::VARCHAR"
+    return f"nullif(trim({quoted(shape.columns[DELETED_COLUMN])}::VARCHAR), '')"
+
+
+def deleted_rules(contract: Contract, shape: Shape) -> list[Rule]:
+    """A row that says neither yes nor no is not kept alive by a guess."""
+    if DELETED_COLUMN not in shape.columns:
+        return []
+    text = text_name(DELETED_COLUMN)
+    known = ", ".join(literal(word) for word in contract.null_words)
+    missing = f" AND {text} NOT IN ({known})" if known else ""
+    broken = f"lower({text}) NOT IN {TRUE_WORDS} AND lower({text}) NOT IN {FALSE_WORDS}{missing}"
+    return [Rule(DELETED_COLUMN, "type", broken, text)]
 
 
 def text_of(contract: Contract, column: Column, shape: Shape) -> str:

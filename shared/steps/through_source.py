@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from shared.datasets.contract import DELETED_COLUMN, Contract
 from shared.duck import Duck, literal, quoted
-from shared.formats.expressions import detect_time_format, iso_time_format, time_expression
+from shared.formats.expressions import detect_time_format, iso_time_format, number_expression, time_expression
 from shared.formats.table import TextTable
 from shared.sources.known import Source
 from shared.steps.judge import LookCloserError, Staged, judge
@@ -30,7 +30,7 @@ def read_through_source(
     staged: list[Staged] = []
     for target in targets:
         contract = contracts[target].model_copy(update={"date_order": source.date_order})
-        shape = replace(_mapped(duck, source, contract), decimal=table.decimal, timezone=zone)
+        shape = replace(_mapped(duck, source, contract), timezone=zone)  # its numbers have a decimal point by now
         staged.append(judge(duck, contract, shape, context.folder))
         if target == source.primary and staged[0].held:
             _keep_originals(duck, staged[0], columns)
@@ -42,7 +42,7 @@ def read_through_source(
 
 
 def _store_raw_rows(duck: Duck, source: Source, table: TextTable, zone: str) -> tuple[str, ...]:
-    """Table ``raw_rows`` and view ``raw``: the file under the names the selects use, its times in ISO 8601.
+    """Table ``raw_rows`` and view ``raw``: the file under the names the selects use, times in ISO, numbers plain.
 
     Returns the names of the file's own columns there.
     """
@@ -59,12 +59,27 @@ def _store_raw_rows(duck: Duck, source: Source, table: TextTable, zone: str) -> 
             found = detect_time_format(duck, "raw_file", name, date_order=source.date_order)
             instant = time_expression(text, found, "TIMESTAMPTZ")
             text = f"coalesce(strftime({instant}, '%Y-%m-%d %H:%M:%S'), {text})"
+        elif final in source.numbers:
+            text = _plain_number(text, table.decimal)
         columns.append(f"{text} AS {quoted(final)}")
     columns += [f"NULL::VARCHAR AS {quoted(column)}" for column in shape.optional if column not in bound]
     duck.execute(f"CREATE OR REPLACE TEMP TABLE raw_rows AS SELECT {', '.join(columns)} FROM raw_file")
     duck.execute("SET TimeZone = 'UTC'")
     duck.execute("CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + 1 AS _row, * FROM raw_rows")
     return tuple(renamed.values())
+
+
+def _plain_number(text: str, decimal: str) -> str:
+    """The text of a number as a cast would take it; what writes no number stays as it is, and no number."""
+    number = f"CAST({number_expression(text, decimal, 'DECIMAL(18,4)')} AS VARCHAR)"
+    if decimal == ".":
+        return f"CASE WHEN TRY_CAST({text} AS DOUBLE) IS NOT NULL THEN {text} ELSE coalesce({number}, {text}) END"
+    # 1.5 is no number in a file of decimal commas, and must not become one: in quotes it is none anywhere.
+    kept = f"CASE WHEN {number_expression(text, '.', 'DOUBLE')} IS NULL THEN {text} ELSE concat('\"', {text}, '\"') END"
+    return (
+        f"CASE WHEN regexp_full_match({text}, '[-+]?[0-9]+(,[0-9]+)?') THEN replace({text}, ',', '.') "
+        f"ELSE coalesce({number}, {kept}) END"
+    )
 
 
 def _mapped(duck: Duck, source: Source, contract: Contract) -> Shape:

@@ -138,3 +138,10 @@ def test_every_table_is_read_back_when_the_delimiter_is_named(rows, delimiter, e
     csv.writer(out, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(rows)
     found = sniff(out.getvalue(), ReadOptions(delimiter=delimiter, quote='"', header=False), whole=True)
     assert [record.cells for record in found.rows] == [row for row in rows if any(cell.strip() for cell in row)][:50]
+
+
+def test_quotes_that_come_late_are_quotes_though_commas_stand_in_the_text_before():
+    lines = (
+        ["id;text;n"] + [f"{n};BOX,SET OF {n};1" for n in range(300)] + [f'{n};"FRAME 7"" {n}";1' for n in range(300)]
+    )
+    assert sniff("\n".join(lines) + "\n", ReadOptions(), whole=True).shape.quote == '"'

@@ -9,15 +9,15 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from shared.errors import UnknownEventError
 from shared.events import (
     batch_from_aws,
-    upload_from_gcs,
     uploads_from_aws,
     uploads_from_eventbridge,
+    uploads_from_gcs,
     uploads_from_s3,
     uploads_from_sqs_body,
 )
@@ -85,18 +85,48 @@ def test_other_eventbridge_events_of_the_bucket_tell_of_no_upload() -> None:
 
 
 def test_a_google_object_is_known_by_its_generation() -> None:
-    assert upload_from_gcs(recorded("gcs_finalized")["data"]) == UploadedObject(
-        bucket="teal-inbox",
-        key="inbox/acme/orders/orders 2026+q3/part-1.csv",
-        version="1587627537231057",
-        etag="1587627537231057",
-        size_bytes=352,
-        uploaded_at=datetime(2026, 4, 23, 7, 38, 57, 230000, tzinfo=UTC),
+    event = recorded("gcs_finalized")
+    assert uploads_from_gcs(event["headers"]["ce-type"], event["data"]) == [
+        UploadedObject(
+            bucket="teal-inbox",
+            key="inbox/acme/orders/orders 2026+q3/part-1.csv",
+            version="1587627537231057",
+            etag="1587627537231057",
+            size_bytes=352,
+            uploaded_at=datetime(2026, 4, 23, 7, 38, 57, 230000, tzinfo=UTC),
+        )
+    ]
+
+
+@pytest.mark.parametrize("word", ["deleted", "archived", "metadataUpdated"])
+def test_google_s_other_events_of_an_object_tell_of_no_upload(word: str) -> None:
+    data = recorded("gcs_finalized")["data"]
+    assert uploads_from_gcs(f"google.cloud.storage.object.v1.{word}", data) == []
+
+
+@pytest.mark.parametrize("kind", ["", "google.cloud.pubsub.topic.v1.messagePublished"])
+def test_a_google_event_of_something_else_is_refused(kind: str) -> None:
+    with pytest.raises(UnknownEventError):
+        uploads_from_gcs(kind, recorded("gcs_finalized")["data"])
+
+
+def test_a_folder_marker_is_no_upload_on_any_cloud() -> None:
+    marker = "inbox/acme/orders/"
+    s3, bridge, google = (
+        recorded("s3_several_records"),
+        recorded("eventbridge_object_created"),
+        recorded("gcs_finalized"),
     )
+    s3["Records"][0]["s3"]["object"]["key"] = quote_plus(marker)
+    assert len(uploads_from_s3(s3)) == len(uploads_from_s3(recorded("s3_several_records"))) - 1
+    bridge["detail"]["object"]["key"] = marker
+    assert uploads_from_eventbridge(bridge) == []
+    assert uploads_from_gcs(google["headers"]["ce-type"], google["data"] | {"name": marker}) == []
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60))
 def test_any_key_comes_through_encoded_once(key: str) -> None:
+    assume(not key.endswith("/"))
     event = recorded("s3_put")
     for encoded in (quote_plus(key), quote_plus(key, safe="/")):  # S3 leaves slashes alone, some servers do not
         event["Records"][0]["s3"]["object"]["key"] = encoded
@@ -134,7 +164,7 @@ def test_a_message_that_is_no_event_is_refused(body: str) -> None:
 )
 def test_a_google_event_without_an_object_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(UnknownEventError):
-        upload_from_gcs(data)
+        uploads_from_gcs("google.cloud.storage.object.v1.finalized", data)
 
 
 def test_a_batch_of_the_queue_stays_as_it_is() -> None:

@@ -16,11 +16,14 @@ def renamed(before: Statement) -> Statement:
     return replace(before, sql=sql, values={f"before_{name}": value for name, value in before.values.items()})
 
 
-def compared(now: Statement, before: Statement, key: str, order: str = "") -> Statement:
-    """Each row of ``now`` beside the row of ``before`` with the same key; "" compares the only rows."""
+def compared(now: Statement, before: Statement, key: str, order: str = "", *, zeros: bool = False) -> Statement:
+    """Each row of ``now`` beside the row of ``before`` with the same key; "" compares the only rows.
+
+    Where there is no row before, its metrics are null, or with ``zeros`` what they are when nothing happens.
+    """
     before = renamed(before)
     pairs = ", ".join(
-        f"before.{m} AS {m}_previous, "
+        f"{f'coalesce(before.{m}, 0)' if zeros and m != 'aov' else f'before.{m}'} AS {m}_previous, "
         f"round((now.{m} - before.{m}) / nullif(before.{m}, 0), 6)::DECIMAL(18, 6) AS {m}_change"
         for m in METRICS
     )

@@ -15,6 +15,10 @@ Shift = Callable[[datetime | None, ZoneInfo], datetime | None]
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 """Clocks changed between these; whoever dates an order outside has other troubles, and gets the nearest offset."""
 
+MAX_PERIODS = 200_000
+"""Periods of one answer: twenty years of hours, five hundred of days."""
+
+_SHORTEST_HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 28 * 24, "quarter": 90 * 24, "year": 365 * 24}
 _WEEK_SECONDS = 7 * 86_400
 _NOT_ZONES = ("posix/", "right/", "localtime", "posixrules")
 
@@ -45,7 +49,7 @@ def instant(name: str, text: str | None, zone: ZoneInfo) -> datetime | None:
 def back(step: str) -> Shift:
     """Earlier by a step such as ``1 month``; a day that the earlier month lacks is its last one."""
 
-    def shifted(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
+    def earlier(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
         if moment is None:
             return None
         count, unit = int(step.split(maxsplit=1)[0]), step.split()[1].rstrip("s")
@@ -60,7 +64,34 @@ def back(step: str) -> Shift:
                 continue
         return moment.replace(year=year, month=month + 1)
 
-    return shifted
+    return earlier
+
+
+def shifted(moment: datetime | None, zone: ZoneInfo, shift: Shift | None, name: str) -> datetime | None:
+    """The instant, or the earlier one. Raises InvalidParameterError where no calendar of ours has it."""
+    try:
+        found = moment if shift is None else shift(moment, zone)
+        if found is not None:
+            # Also by the clocks that it will be read on: the first day of the year 1 is in the year 0 to the west.
+            for clock in (UTC, zone):
+                found.astimezone(clock)
+    except (ValueError, OverflowError):
+        compared = ", or is compared with one" if shift else ""
+        raise InvalidParameterError(f"{name}: is a time outside of the years 1 to 9999{compared}") from None
+    return found
+
+
+def require_few_periods(
+    grain: str, start: datetime | None, end: datetime | None, span: tuple[datetime, datetime] | None
+) -> None:
+    """Raises InvalidParameterError above MAX_PERIODS; where the range is open, it ends with the span of the orders."""
+    first, last = span or (start, end)
+    first, last = start or first, end or last
+    if first and last and (last - first) / timedelta(hours=_SHORTEST_HOURS[grain]) > MAX_PERIODS:
+        raise InvalidParameterError(
+            f"grain: the range has more than {MAX_PERIODS:,} periods of this length; "
+            "ask for a longer grain, a shorter range or fill=false"
+        )
 
 
 def local_time(column: str, zone: ZoneInfo, first: datetime | None, last: datetime | None) -> str:

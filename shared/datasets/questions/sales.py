@@ -13,7 +13,15 @@ from pydantic import Field
 from shared.datasets.question import Context, Question, Rows, Statement
 from shared.datasets.questions.comparison import compared, renamed
 from shared.datasets.questions.metrics import METRICS
-from shared.datasets.questions.ranges import Shift, back, instant, local_time, zone_named
+from shared.datasets.questions.ranges import (
+    Shift,
+    back,
+    instant,
+    local_time,
+    require_few_periods,
+    shifted,
+    zone_named,
+)
 from shared.errors import InvalidParameterError, MissingRateError, MixedCurrenciesError
 from shared.sql.load import statement
 
@@ -95,7 +103,7 @@ class SalesQuestion(Question):
 
     def zone(self, context: Context) -> ZoneInfo:
         """The time zone to use. Raises InvalidTimezoneError."""
-        return zone_named(self.timezone or context.timezone)
+        return zone_named(context.timezone if self.timezone is None else self.timezone)
 
     def reads_lines(self) -> bool:
         """Whether single lines are needed: the rollup knows orders, not products."""
@@ -114,7 +122,7 @@ class SalesQuestion(Question):
         start, end = instant("from", self.start, zone), instant("to", self.end, zone)
         if start and end and start >= end:
             raise InvalidParameterError("to: must be after from; the range is half-open")
-        return (start, end) if shift is None else (shift(start, zone), shift(end, zone))
+        return shifted(start, zone, shift, "from"), shifted(end, zone, shift, "to")
 
     def facts(self, context: Context, shift: Shift | None = None) -> Statement:
         """CTEs up to ``facts``: what is inside the range and the filters. Raises InvalidParameterError."""
@@ -217,9 +225,10 @@ class SalesSummary(SalesQuestion):
 class SalesByPeriod(SalesQuestion):
     """Sales per hour, day, ISO week, month, quarter or year, in the asked time zone.
 
-    `fill` gives every period of the range, with zeros where nothing happened. A period that was not over when the
-    snapshot was committed is `complete: false`. `compare=previous_period` sets each period beside the one before
-    it, `previous_year` beside the same one a year before.
+    `fill` gives every period of the range, 200,000 at most, with zeros where nothing happened. A period that was not
+    over when the snapshot was committed is `complete: false`. `compare=previous_period` sets each period beside the one
+    before it, `previous_year` beside the same one a year before; where nothing happened then, its metrics are zero
+    (null without `fill`) and the change is null.
     """
 
     name: ClassVar[str] = "sales/by-period"
@@ -238,7 +247,9 @@ class SalesByPeriod(SalesQuestion):
     def statement(self, context: Context) -> Statement:
         """See Question."""
         now = self._per_period(context, None)
-        return now if self.compare is None else compared(now, self._per_period(context, self._step()), "period")
+        if self.compare is None:
+            return now
+        return compared(now, self._per_period(context, self._step()), "period", zeros=self.fill)
 
     def shift(self, context: Context) -> Shift:
         """See SalesQuestion."""
@@ -264,6 +275,7 @@ class SalesByPeriod(SalesQuestion):
         }
         periods = f"WITH {_whole()} SELECT bucket, seen FROM metrics CROSS JOIN whole"
         if self.fill and step is None:
+            require_few_periods(self.grain, start, end, context.span)
             periods = statement("sales/periods")
             values |= {"local_from": _wall_clock(start, zone), "local_to": _wall_clock(end, zone)}
         sql = f"{measured.sql}, periods AS (\n{periods}\n) {statement('sales/by_period')}"
