@@ -1,6 +1,6 @@
--- Order lines of a file that does not number or type all of them. A line's id is its product, numbered from the second line of the same
--- product in an order; its type follows from the signs of quantity and price. Names in
--- brackets are the file's columns; quantity and unit_price are read as numbers the way the judge reads them.
+-- Order lines of a file that does not number or type all of them. A line's id is its product, numbered from the second line
+-- of the same product in an order; its type follows from the signs of quantity and price, read as the judge reads them.
+-- Names in brackets are the file's columns.
 SELECT
     _row,
     [rest],
