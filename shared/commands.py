@@ -92,7 +92,7 @@ def _commit(
     duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry, effect: Effect
 ) -> tuple[ledger.Entry, int]:
     def change(change: Change) -> ledger.Entry:
-        if (known := ledger.seen(duck, entry.upload)) is not None:
+        if known := ledger.find(duck, entry.upload).known:
             reason = f"This version was already brought in as {known}."
             raise NothingToCommit(replace(entry, upload_id=known, status="skipped", reason_code="", reason=reason))
         done = effect(change, command, entry)

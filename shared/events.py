@@ -18,6 +18,7 @@ from shared.values import UploadedObject
 Event = Mapping[str, Any]
 
 _GCS_OBJECT = "google.cloud.storage.object.v1."
+_SEQUENCE_LENGTH = 40
 
 
 def batch_from_aws(event: Event) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def uploads_from_s3(event: Event) -> list[UploadedObject]:
                 etag=record["s3"]["object"].get("eTag") or "",
                 size_bytes=int(record["s3"]["object"].get("size", -1)),
                 uploaded_at=_instant(record.get("eventTime")),
+                sequence=_sequencer(record["s3"]["object"].get("sequencer")),
             )
             for record in records
             if record["eventName"].removeprefix("s3:").startswith("ObjectCreated:")
@@ -95,6 +97,7 @@ def uploads_from_eventbridge(event: Event) -> list[UploadedObject]:
                 etag=detail["object"].get("etag") or "",
                 size_bytes=int(detail["object"].get("size", -1)),
                 uploaded_at=_instant(event.get("time")),
+                sequence=_sequencer(detail["object"].get("sequencer")),
             )
         ]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -119,6 +122,7 @@ def uploads_from_gcs(kind: str, data: Event) -> list[UploadedObject]:
             etag=str(data["generation"]),  # the ETag of our Cloud Storage adapter is the generation
             size_bytes=int(data.get("size", -1)),
             uploaded_at=_instant(data.get("timeCreated")),
+            sequence=str(data["generation"]).zfill(_SEQUENCE_LENGTH),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UnknownEventError("A Cloud Storage event lacks what we need.") from error
@@ -132,6 +136,11 @@ def _files(found: list[UploadedObject]) -> list[UploadedObject]:
 
 def _source(record: Any) -> str:
     return str(record.get("eventSource", "")) if isinstance(record, Mapping) else ""
+
+
+def _sequencer(told: Any) -> str:
+    """S3's sequencer in one length: it says to pad on the right, then to compare as text."""
+    return str(told).upper().ljust(_SEQUENCE_LENGTH, "0") if told else ""
 
 
 def _instant(text: Any) -> datetime | None:

@@ -27,6 +27,7 @@ from shared.errors import (
     UploadTooLargeError,
 )
 from shared.steps import ledger
+from shared.steps.expected import ExpectedRow, refuse_changed
 from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
 from shared.steps.judge import Staged
@@ -69,11 +70,12 @@ class IngestRules:
 
 @dataclass(frozen=True)
 class _Run:
-    """One upload on its way: the session its tables are in, and the lake it goes to."""
+    """One upload on its way: the session its tables are in, the lake it goes to, and the row it expects there."""
 
     duck: Duck
     writer: LakeWriter
     tenant: str
+    expected: ExpectedRow | None = None
 
     def look(self) -> AbstractContextManager[Look]:
         """See LakeWriter.look."""
@@ -138,7 +140,7 @@ class IngestUpload:
         """Run a command that came through the inbox; a command that cannot be obeyed is held with the reason."""
         duck, tenant = run.duck, run.tenant
         with run.look() as look:
-            if (known := ledger.seen(duck, entry.upload)) is not None:
+            if known := ledger.find(duck, entry.upload).known:
                 return _skipped(entry, tenant, known)
             try:
                 command = command_from(self.inbox.get(entry.upload.key, version=entry.upload.version)[0])
@@ -156,12 +158,15 @@ class IngestUpload:
     ) -> Outcome:
         duck = run.duck
         with run.look() as look:
-            known, entry = ledger.identified(duck, entry)
-            if known is not None:
-                return _skipped(entry, run.tenant, known)
+            found = ledger.find(duck, entry.upload)
+            if found.known:
+                return _skipped(entry, run.tenant, found.known)
+            entry = replace(entry, upload_id=entry.upload.upload_id) if found.is_taken else entry
+            if found.later:
+                return self._record(run, look, ledger.superseded(entry, found.later))
             contracts = ledger.contracts(duck)
             order = order or read_order(self.lake, run.tenant, entry.upload_id)
-            entry = replace(entry, replay_of=order.replay_of)
+            entry, run = replace(entry, replay_of=order.replay_of), replace(run, expected=order.expected)
             read: Read | None = None
             try:
                 if entry.upload.size_bytes > self.rules.max_upload_bytes:
@@ -169,9 +174,8 @@ class IngestUpload:
                 path, content_hash = download(self.inbox, order.upload or entry.upload, folder)
                 entry = replace(entry, content_hash=content_hash)
                 log.info("received", extra={"upload_id": entry.upload_id, "bytes": entry.upload.size_bytes})
-                same = None if order.replay_of else ledger.same_content(duck, content_hash, key.dataset)
-                if same is not None:
-                    return self._record(run, look, _same(entry, *same))
+                if not order.replay_of and (same := ledger.same_content(duck, entry)):
+                    return self._record(run, look, same)
                 read = read_and_judge(FileContext(duck, order, self.rules.reading, folder), path, key, contracts)
                 entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
                 primary = read.staged[read.primary]
@@ -199,10 +203,14 @@ class IngestUpload:
         def change(change: Change) -> Outcome:
             file_once.start_attempt()
             if not change.as_looked:
-                if (known := ledger.seen(duck, entry.upload)) is not None:
-                    raise NothingToCommit(_skipped(entry, tenant, known))
+                if passed := _passed_over(duck, entry, tenant):
+                    ledger.record(duck, passed, now=datetime.now(UTC))
+                    change.message = _message(passed)
+                    return _outcome(passed, tenant, 0)
                 if ledger.contracts(duck) != contracts:
                     raise ledger.ContractsChangedError("A contract changed while this upload was judged.")
+            if run.expected is not None:
+                refuse_changed(duck, run.expected)
             plans = [plan_merge(duck, staged) for staged in read.staged]
             touched = plan_order_totals(duck, plans)
             for plan in plans:
@@ -245,10 +253,10 @@ class IngestUpload:
         """Commit the ledger row of an upload that brings no rows."""
 
         def change(change: Change) -> Outcome:
-            if not change.as_looked and (known := ledger.seen(run.duck, entry.upload)) is not None:
+            if not change.as_looked and (known := ledger.find(run.duck, entry.upload).known):
                 raise NothingToCommit(_skipped(entry, run.tenant, known))
             ledger.record(run.duck, entry, now=datetime.now(UTC))
-            change.message = f"{entry.upload.key.rsplit('/', 1)[-1]}: {entry.status}, {entry.reason_code}"
+            change.message = _message(entry)
             return _outcome(entry, run.tenant, 0)
 
         committed = run.commit(f"upload {entry.upload_id}", change, look)
@@ -292,11 +300,18 @@ def _fit_tables(run: _Run, look: Look, entry: ledger.Entry, read: Read) -> ledge
     return run.commit(f"upload {entry.upload_id}", change, look).result
 
 
-def _same(entry: ledger.Entry, upload_id: str, rows: int) -> ledger.Entry:
-    """The entry of bytes that are in the lake already, under another name or version: every row is a duplicate."""
-    counts = RowCounts(received=rows, accepted=0, held=0, duplicate=rows)
-    reason = f"The same bytes are in the lake already, from upload {upload_id}."
-    return replace(entry, status="skipped", reason_code="same_content", reason=reason, counts=counts)
+def _passed_over(duck: Duck, entry: ledger.Entry, tenant: str) -> ledger.Entry | None:
+    """The entry as skipped when another writer made it needless. Raises NothingToCommit when it is in the ledger."""
+    found = ledger.find(duck, entry.upload)
+    if found.known:
+        raise NothingToCommit(_skipped(entry, tenant, found.known))
+    if found.later:
+        return ledger.superseded(entry, found.later)
+    return None if entry.replay_of else ledger.same_content(duck, entry)
+
+
+def _message(entry: ledger.Entry) -> str:
+    return f"{entry.upload.key.rsplit('/', 1)[-1]}: {entry.status}, {entry.reason_code}"
 
 
 def _skipped(entry: ledger.Entry, tenant: str, known: str) -> Outcome:

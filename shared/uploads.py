@@ -10,7 +10,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ from shared.inbox import AUTO, COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_up
 from shared.keys import Principal
 from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
+from shared.steps.expected import ExpectedRow
 from shared.storage.base import ObjectStore, SignedUrl
 from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
 from shared.values import NAME, UploadedObject
@@ -112,8 +113,7 @@ class Uploads:
             "author": principal.key_id,
             "created_at": datetime.now(UTC).isoformat(),
         }
-        body = json.dumps(record, ensure_ascii=False).encode()
-        self.lake.put(record_key(principal.tenant, upload_id), body, content_type="application/json")
+        self._write_record(principal.tenant, record)
         return upload_id, key
 
     def create(self, principal: Principal, order: UploadOrder) -> tuple[str, SignedUrl]:
@@ -134,10 +134,25 @@ class Uploads:
         upload_id, key = self.place(principal, replace(order, size_bytes=len(body)))
         return self._put_and_wait(principal.tenant, upload_id, key, body, order.content_type)
 
-    def submit_rows(self, principal: Principal, dataset: str, rows: list[dict[str, Any]]) -> UploadState:
-        """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name."""
+    def submit_rows(
+        self, principal: Principal, dataset: str, rows: list[dict[str, Any]], expected: ExpectedRow | None = None
+    ) -> UploadState:
+        """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name.
+
+        Unless the lake has the ``expected`` row when they are committed, they are held.
+        """
         upload_id = new_upload_id()
         key = inbox_key(principal.tenant, dataset, upload_id, "row.ndjson")
+        if expected is not None:
+            record = {
+                "upload_id": upload_id,
+                "key": key,
+                "dataset": dataset,
+                "filename": "row.ndjson",
+                "author": principal.key_id,
+                "expected": asdict(expected),
+            }
+            self._write_record(principal.tenant, record)
         body = edit_body(upload_id, rows)
         return self._put_and_wait(principal.tenant, upload_id, key, body, "application/x-ndjson")
 
@@ -311,6 +326,10 @@ class Uploads:
                 break
             time.sleep(pause)
         return None
+
+    def _write_record(self, tenant: str, record: Mapping[str, Any]) -> None:
+        body = json.dumps(record, ensure_ascii=False).encode()
+        self.lake.put(record_key(tenant, record["upload_id"]), body, content_type="application/json")
 
     def _record(self, tenant: str, upload_id: str) -> dict[str, Any]:
         try:

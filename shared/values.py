@@ -17,6 +17,7 @@ class UploadedObject:
 
     ``bucket`` is the inbox's name, ``key`` is URL-decoded, ``version`` is the store's version id or generation ("" when
     the store keeps none) and ``etag`` its ETag ("" when the event carried none). ``size_bytes`` is -1 when unknown.
+    ``sequence`` orders the versions of one key: the greater text is the later version; "" when nobody told.
     """
 
     bucket: str
@@ -25,11 +26,13 @@ class UploadedObject:
     etag: str = ""
     size_bytes: int = -1
     uploaded_at: datetime | None = None
+    sequence: str = ""
 
     @property
     def upload_id(self) -> str:
         """The same for every delivery of this very version, different for any other: 24 hexadecimal digits."""
-        identity = "\0".join((self.bucket, self.key, self.version or self.etag))
+        # Without versions, the same bytes that come back after others are told apart by their place in the order.
+        identity = "\0".join((self.bucket, self.key, self.version or self.etag + self.sequence))
         return hashlib.sha256(identity.encode()).hexdigest()[:24]
 
 

@@ -42,21 +42,51 @@ class Entry:
     replay_of: str = ""
 
 
-def seen(duck: Duck, upload: UploadedObject) -> str | None:
-    """The id under which this very version of the object was brought in, or None."""
-    return _known(duck, upload, upload_id_of(upload))[0]
+@dataclass(frozen=True)
+class Found:
+    """What the ledger says about an object; ids are "" where there is none.
+
+    ``known`` is this very version, ``later`` a later version of its key that is in the lake, ``is_taken`` says that an
+    earlier version has the usual id.
+    """
+
+    known: str = ""
+    later: str = ""
+    is_taken: bool = False
 
 
-def identified(duck: Duck, entry: Entry) -> tuple[str | None, Entry]:
-    """``seen``, and the entry with an id that is free: an earlier version of the same object may have the usual one."""
-    known, taken = _known(duck, entry.upload, entry.upload_id)
-    return known, replace(entry, upload_id=entry.upload.upload_id) if taken else entry
+def find(duck: Duck, upload: UploadedObject) -> Found:
+    """Look an object up."""
+    upload_id = upload_id_of(upload)
+    ids = {"upload_id": upload_id, "version_id": upload.upload_id}
+    rows = duck.execute(statement("ingest/known"), {**_identity(upload), **ids})
+    known = [row[0] for row in rows if row[1]]
+    later = [row[0] for row in rows if row[2]]
+    return Found(
+        known[0] if known else "", later[0] if later else "", any(row[0] == upload_id and not row[1] for row in rows)
+    )
 
 
-def same_content(duck: Duck, content_hash: str, dataset: str) -> tuple[str, int] | None:
-    """(upload id, received rows) of a loaded upload with the same bytes for the same dataset, or None."""
-    rows = duck.execute(statement("ingest/same_content"), {"content_hash": content_hash, "dataset": dataset})
-    return (rows[0][0], rows[0][1]) if rows else None
+def superseded(entry: Entry, later: str) -> Entry:
+    """The entry of a version that arrives after a later one of the same key: its rows would undo that one's."""
+    reason = f"A later version of this object is in the lake already, from upload {later}."
+    return replace(entry, status="skipped", reason_code="superseded", reason=reason)
+
+
+def same_content(duck: Duck, entry: Entry) -> Entry | None:
+    """The entry as skipped, every row a duplicate, when its bytes are in the lake already and nothing came since.
+
+    That is: the same bytes were loaded for the same inbox folder, and no later upload was loaded into a dataset they
+    went into; else they may bring something back, and are worth to be looked at row by row.
+    """
+    same = {"content_hash": entry.content_hash, "dataset": entry.dataset}
+    rows = duck.execute(statement("ingest/same_content"), same)
+    if not rows or duck.value(statement("ingest/touched_since"), {"upload_id": rows[0][0]}):
+        return None
+    upload_id, received = rows[0]
+    counts = RowCounts(received=received, accepted=0, held=0, duplicate=received)
+    reason = f"The same bytes are in the lake already, from upload {upload_id}."
+    return replace(entry, status="skipped", reason_code="same_content", reason=reason, counts=counts)
 
 
 def contracts(duck: Duck) -> Contracts:
@@ -101,18 +131,11 @@ def record(duck: Duck, entry: Entry, *, now: datetime) -> None:
     )
 
 
-def _known(duck: Duck, upload: UploadedObject, upload_id: str) -> tuple[str | None, bool]:
-    """The id of this version of the object, if it was brought in, and whether ``upload_id`` is taken."""
-    ids = {"upload_id": upload_id, "version_id": upload.upload_id}
-    rows = duck.execute(statement("ingest/known"), {**_identity(upload), **ids})
-    versions = [row[0] for row in rows if row[1]]
-    return (versions[0] if versions else None), any(row[0] == upload_id for row in rows)
-
-
 def _identity(upload: UploadedObject) -> dict[str, str]:
     return {
         "bucket": upload.bucket,
         "object_key": upload.key,
         "object_version": upload.version,
+        "sequence": upload.sequence,
         "etag": upload.etag,
     }

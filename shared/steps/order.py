@@ -9,18 +9,23 @@ from typing import Any
 from shared.errors import InputError, ObjectNotFoundError
 from shared.formats.table import ReadOptions
 from shared.inbox import record_key
+from shared.steps.expected import ExpectedRow
 from shared.storage.base import ObjectStore
 from shared.values import UploadedObject
 
 
 @dataclass(frozen=True)
 class Order:
-    """``upload`` is another object to read instead (a replay); ``contract_version`` judges by a former contract."""
+    """``upload`` is another object to read instead (a replay); ``contract_version`` judges by a former contract.
+
+    ``expected`` is the row that an edit was made against.
+    """
 
     options: ReadOptions = field(default_factory=ReadOptions)
     replay_of: str = ""
     upload: UploadedObject | None = None
     contract_version: int | None = None
+    expected: ExpectedRow | None = None
 
 
 def read_options_from(told: dict[str, Any]) -> ReadOptions:
@@ -43,4 +48,5 @@ def read_order(lake: ObjectStore, tenant: str, upload_id: str) -> Order:
         replay_of=told.get("replaces") or told.get("replay_of") or "",
         upload=UploadedObject(**told["upload"]) if told.get("upload") else None,
         contract_version=told.get("contract_version"),
+        expected=ExpectedRow(**told["expected"]) if told.get("expected") else None,
     )

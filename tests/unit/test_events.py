@@ -40,6 +40,7 @@ def test_an_s3_put_is_an_upload_with_its_version() -> None:
             etag="d41d8cd98f00b204e9800998ecf8427e",
             size_bytes=10_482,
             uploaded_at=datetime(2026, 10, 3, 8, 12, 44, 371000, tzinfo=UTC),
+            sequence="0A1B2C3D4E5F678901" + 22 * "0",
         )
     ]
 
@@ -94,8 +95,25 @@ def test_a_google_object_is_known_by_its_generation() -> None:
             etag="1587627537231057",
             size_bytes=352,
             uploaded_at=datetime(2026, 4, 23, 7, 38, 57, 230000, tzinfo=UTC),
+            sequence=24 * "0" + "1587627537231057",
         )
     ]
+
+
+def test_the_places_of_versions_compare_as_their_clouds_say() -> None:
+    def of_s3(sequencer: str) -> str:
+        event = recorded("s3_put")
+        event["Records"][0]["s3"]["object"]["sequencer"] = sequencer
+        return uploads_from_s3(event)[0].sequence
+
+    def of_google(generation: str) -> str:
+        data = recorded("gcs_finalized")["data"] | {"generation": generation}
+        return uploads_from_gcs("google.cloud.storage.object.v1.finalized", data)[0].sequence
+
+    # S3: "right pad the shorter value with zeros, and then do a lexicographical comparison"; Google: numbers.
+    assert of_s3("0055AED6DCD9") < of_s3("0055AED6DCD90281E5") < of_s3("0055aed6dcd91")
+    assert of_s3("0055AED6DCD9") == of_s3("0055AED6DCD900")
+    assert of_google("999") < of_google("1587627537231057")
 
 
 @pytest.mark.parametrize("word", ["deleted", "archived", "metadataUpdated"])

@@ -5,6 +5,7 @@ SELECT
     $bucket           AS bucket,
     $object_key       AS object_key,
     $object_version   AS object_version,
+    $sequence         AS sequence,
     $etag             AS etag,
     $content_hash     AS content_hash,
     $dataset          AS dataset,

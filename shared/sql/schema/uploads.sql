@@ -4,6 +4,7 @@ CREATE TABLE teal.uploads (
     bucket           VARCHAR,
     object_key       VARCHAR,
     object_version   VARCHAR,
+    sequence         VARCHAR,
     etag             VARCHAR,
     content_hash     VARCHAR,
     dataset          VARCHAR,
