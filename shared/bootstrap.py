@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from shared.answers.cache import AnswerCache
+from shared.answers.large import LargeAnswers
 from shared.catalog.stored import StoredCatalog
 from shared.edits import EditRows
 from shared.formats.table import ReadOptions
@@ -154,13 +155,10 @@ def ask_question() -> AskQuestion:
     chosen = settings()
     return AskQuestion(
         reader_of=reader_of,
-        lake=lake_store(),
         cursors=cursors(),
         cache=AnswerCache(chosen.answer_cache_mb * 2**20),
         rules=QueryRules(
             max_page_rows=chosen.max_page_rows,
-            max_inline_bytes=chosen.max_inline_bytes,
-            signed_url_seconds=chosen.signed_url_seconds,
             timezone=chosen.timezone,
             currency=chosen.currency,
         ),
@@ -192,6 +190,7 @@ def api() -> FastAPI:
             )
             if "://" not in settings().inbox_uri
             else None,
+            large=LargeAnswers(lake_store(), settings().max_inline_bytes, settings().signed_url_seconds),
             rules=ApiRules(docs_enabled=settings().docs_enabled, cors_origins=settings().cors_origins),
         )
     )

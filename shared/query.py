@@ -15,7 +15,6 @@ from typing import Any
 
 from shared.answers.cache import AnswerCache, Body
 from shared.answers.encode import (
-    EXTENSIONS,
     MEDIA_TYPES,
     Format,
     Numbers,
@@ -26,13 +25,11 @@ from shared.answers.encode import (
 )
 from shared.answers.etags import matches
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.catalog.stored import lake_prefix
 from shared.datasets.question import Context, Question
 from shared.duck import Result, quoted
 from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
 from shared.sql.load import statement
-from shared.storage.base import ObjectStore
 
 CODE_VERSION = "2"
 """Part of every ETag: raised when the same question may give other bytes than before."""
@@ -76,7 +73,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer: ``content`` is None for 304, ``location`` is set when the body is kept at a signed URL instead."""
+    """An answer: ``content`` is None when the caller has it already (304)."""
 
     etag: str
     snapshot: int
@@ -85,7 +82,6 @@ class Answer:
     receipt: Receipt
     content: bytes | None = None
     cursor: str | None = None
-    location: str = ""
     timing: Mapping[str, float] = field(default_factory=dict)
     """Milliseconds by phase: lake, engine, encode."""
 
@@ -95,8 +91,6 @@ class QueryRules:
     """What an installation allows; see the settings of the same names."""
 
     max_page_rows: int = 10_000
-    max_inline_bytes: int = 5_500_000
-    signed_url_seconds: int = 900
     timezone: str = "UTC"
     currency: str = ""
 
@@ -119,7 +113,6 @@ class AskQuestion:
     """Answers questions about all tenants' lakes; every one names its tenant."""
 
     reader_of: Callable[[str], LakeReader]
-    lake: ObjectStore
     cursors: Cursors
     cache: AnswerCache
     rules: QueryRules
@@ -194,16 +187,7 @@ class AskQuestion:
         return self._delivered(asked, Answer(etag, snapshot, media, pinned, Receipt(), cursor=body.cursor), body)
 
     def _delivered(self, asked: Asked, answer: Answer, body: Body) -> Answer:
-        if matches(asked.if_none_match, answer.etag):
-            return answer
-        if len(body.content) <= self.rules.max_inline_bytes:
-            return replace(answer, content=body.content)
-        name = answer.etag.strip('"')
-        key = f"{lake_prefix(asked.tenant)}answers/{name}.{EXTENSIONS[asked.format]}"
-        self.lake.put(key, body.content, content_type=answer.media_type)
-        filename = asked.question.name.replace("/", "-") + "." + EXTENSIONS[asked.format]
-        signed = self.lake.sign_get(key, seconds=self.rules.signed_url_seconds, filename=filename)
-        return replace(answer, location=signed.url)
+        return answer if matches(asked.if_none_match, answer.etag) else replace(answer, content=body.content)
 
     def _made(
         self, asked: Asked, lake: PinnedLake, subject: str, limit: int, offset: int

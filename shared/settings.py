@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     # How answers are made
     freshness_seconds: float = Field(1.0, ge=0, description="A reader asks for a newer catalog at most this often.")
     max_page_rows: int = Field(10_000, ge=1, description="Largest `limit` of one page.")
-    max_inline_bytes: int = Field(5_500_000, ge=1_000, description="Larger answers are stored and answered by a 303.")
+    max_inline_bytes: int = Field(4_000_000, ge=1_000, description="Larger answers are stored and answered by a 303.")
     answer_cache_mb: int = Field(32, ge=0, description="Memory for the last answers of a warm function.")
     write_wait_seconds: float = Field(
         10.0, ge=0, description="How long a write waits for its commit before it answers 202."

@@ -11,6 +11,7 @@ import httpx
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from shared.answers.large import LargeAnswers
 from shared.api.app import ApiParts, ApiRules, MoreRoutes, create_app
 from shared.api.objects import LocalObjects
 from shared.catalog.reader import LakeReader
@@ -57,6 +58,7 @@ def api_shop_in(
     rules: ApiRules | None = None,
     more: tuple[MoreRoutes, ...] = (),
     write_wait_seconds: float = 5.0,
+    max_inline_bytes: int = 0,
 ) -> ApiShop:
     """An API over a folder; without ``ingest`` nothing ever becomes of an upload."""
     store = FolderStore(folder, SECRET, public_url)
@@ -92,6 +94,7 @@ def api_shop_in(
         ready=lambda: None,
         more=more,
         objects=LocalObjects(store, SECRET, max_bytes=10_000_000, arrived=arrived),
+        large=LargeAnswers(store, max_inline_bytes) if max_inline_bytes else None,
         rules=rules or ApiRules(),
     )
     app = create_app(parts)

@@ -50,7 +50,7 @@ def web_of(folder: Path) -> Web:
     keys = Keys(shop.store)
     uploads = Uploads(shop.store, shop.store, lambda tenant: shop.reader, shop.ingest, cursors, UploadRules("inbox"))
     rows = Rows(lambda tenant: shop.reader, cursors)
-    ask = AskQuestion(lambda tenant: shop.reader, shop.store, cursors, AnswerCache(1 << 20), QueryRules())
+    ask = AskQuestion(lambda tenant: shop.reader, cursors, AnswerCache(1 << 20), QueryRules())
     app = create_app(
         ApiParts(
             authenticator=keys,

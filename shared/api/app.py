@@ -11,6 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 
+from shared.answers.large import LargeAnswers
 from shared.api import problems
 from shared.api.auth import SCOPE_OF, Admission, Authenticator, Route, admitted, describe_security, principal_of
 from shared.api.datasets import dataset_router
@@ -59,6 +60,7 @@ class ApiParts:
     ready: Callable[[], None]
     more: tuple[MoreRoutes, ...] = ()
     objects: LocalObjects | None = None
+    large: LargeAnswers | None = None
     rules: ApiRules = field(default_factory=ApiRules)
 
 
@@ -92,6 +94,7 @@ def create_app(parts: ApiParts) -> FastAPI:
     routers.append(page_router(lambda: app.openapi(), docs_enabled=rules.docs_enabled))
     for router in routers:
         app.include_router(router)
+    app.state.large = parts.large
     app.state.admission = Admission(parts.authenticator, scope_of)
     app.state.routes = [route for router in routers for route in routes_of(router)]
     app.openapi = lambda: _document(app, scope_of)  # type: ignore[method-assign]  # FastAPI's documented way

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
+from shared.answers.large import LargeAnswers
 from shared.errors import BodyTooLargeError, ForbiddenError, UnauthenticatedError, UnsupportedMediaTypeError
 from shared.keys import Principal
 
@@ -118,7 +119,10 @@ Asker = Annotated[Principal, Depends(principal_of)]
 
 
 class GuardedRoute(APIRoute):
-    """A route whose key, content type and body size are checked, in this order, before anything is parsed."""
+    """A route whose key, content type and body size are checked, in this order, before anything is parsed.
+
+    What it answers is kept in the lake where it is too large for one reply (303).
+    """
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # a narrower type
         """See APIRoute.get_route_handler."""
@@ -129,9 +133,28 @@ class GuardedRoute(APIRoute):
             if self.body_field is not None and _has_body(request):
                 require_json(request)
                 await body_of(request, MAX_JSON_BYTES)
-            return await handle(request)
+            response = await handle(request)
+            large: LargeAnswers | None = request.app.state.large
+            # A response from a file on disk has no body; it is a laptop's, which has no such limit.
+            body = getattr(response, "body", b"")
+            if large and response.status_code == 200 and len(body) > large.max_inline_bytes:
+                return await run_in_threadpool(_elsewhere, large, request, response)
+            return response
 
         return guarded
+
+
+def _elsewhere(large: LargeAnswers, request: Request, response: Response) -> Response:
+    """The reply that sends the caller to the signed URL of a large answer."""
+    principal, headers = request.state.principal, dict(response.headers)
+    for own in ("content-length", "content-type"):
+        headers.pop(own, None)
+    if principal is None or "etag" not in headers:
+        return response
+    name = request.url.path.removeprefix("/v1/").replace("/", "-")
+    media = response.media_type or ""
+    url = large.url_of(principal.tenant, headers["etag"], bytes(response.body), media, name)
+    return RedirectResponse(url, 303, headers)
 
 
 def _has_body(request: Request) -> bool:

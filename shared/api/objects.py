@@ -13,10 +13,13 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response
 
+from shared.answers.encode import EXTENSIONS, MEDIA_TYPES
 from shared.api.auth import GuardedRoute
 from shared.errors import BodyTooLargeError, EmptyFileError, InputError, UnsupportedMediaTypeError
 from shared.storage.base import ObjectInfo, ObjectStore
 from shared.storage.signing import SignedRequest, verify_signed
+
+_MEDIA = {extension: MEDIA_TYPES[format] for format, extension in EXTENSIONS.items()}
 
 
 class WrongSizeError(InputError):
@@ -67,7 +70,7 @@ def object_router(objects: LocalObjects) -> APIRouter:
         headers = {"Cache-Control": "private, max-age=300"}
         if allowed.filename:
             headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(allowed.filename)}"
-        media = mimetypes.guess_type(key)[0] or "application/octet-stream"
+        media = _MEDIA.get(key.rpartition(".")[2]) or mimetypes.guess_type(key)[0] or "application/octet-stream"
         return FileResponse(objects.store.uri_of(info.key), headers=headers, media_type=media)
 
     return router

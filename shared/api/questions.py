@@ -9,9 +9,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field, create_model
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.api.auth import GuardedRoute
 from shared.api.formats import wanted
 from shared.datasets.question import QUESTIONS, Question
 from shared.datasets.questions import sales  # noqa: F401 - defining a question registers it
@@ -36,7 +37,7 @@ _OWN: dict[str, Any] = {
 
 def question_router(ask: AskQuestion, principal: Callable[..., Any]) -> APIRouter:
     """GET and HEAD of every question, the list of them, and their definitions."""
-    router = APIRouter(prefix="/v1", tags=["questions"])
+    router = APIRouter(prefix="/v1", tags=["questions"], route_class=GuardedRoute)
     for name, question in QUESTIONS.items():
         _add(router, ask, principal, name, question)
 
@@ -117,8 +118,6 @@ def _response(request: Request, answer: Answer) -> Response:
     if answer.cursor is not None:
         following = request.url.include_query_params(cursor=answer.cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    if answer.location:
-        return RedirectResponse(answer.location, 303, headers)
     if answer.content is None:
         return Response(None, 304, headers)
     return Response(answer.content, 200, headers, answer.media_type)

@@ -21,7 +21,7 @@ ORDERS = "order_id,ordered_at,customer_id,total,currency\n"
 
 def asker(shop: Shop, **rules: Any) -> AskQuestion:
     cursors = Cursors(b"a secret of the tests")
-    return AskQuestion(lambda tenant: shop.reader, shop.store, cursors, AnswerCache(0), QueryRules(**rules))
+    return AskQuestion(lambda tenant: shop.reader, cursors, AnswerCache(0), QueryRules(**rules))
 
 
 def body(shop: Shop, question: Any, **rules: Any) -> dict[str, Any]:
