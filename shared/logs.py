@@ -64,7 +64,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None, *, for_google: 
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for chatty in ("httpx", "httpcore", "boto3", "botocore", "urllib3", "uvicorn.access", "werkzeug", "mangum"):
+    for chatty in ("httpx2", "httpcore2", "boto3", "botocore", "urllib3", "uvicorn.access", "werkzeug", "mangum"):
         # They log addresses: a signed query is a credential, and a path may hold a row's key, somebody's name.
         logging.getLogger(chatty).setLevel(logging.WARNING)
 

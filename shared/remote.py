@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+import httpx2
 
 from shared.errors import AppError, InputError, UnavailableError
 
@@ -46,7 +46,7 @@ class RemoteApi:
         headers = {**made["headers"], "Content-Length": str(size)}
         # The signed URL carries its own permission; our key must not go to the store.
         address = urljoin(self.url, made["url"])
-        with _translated(address), httpx.Client(timeout=self.timeout_seconds) as client:
+        with _translated(address), httpx2.Client(timeout=self.timeout_seconds) as client:
             answer = client.request(made["method"], address, headers=headers, content=_chunks(file))
         if answer.status_code >= 300:
             raise UnavailableError(f"The store did not take the file (status {answer.status_code}).")
@@ -59,10 +59,10 @@ class RemoteApi:
 
     def get(self, path: str, parameters: Sequence[tuple[str, str]]) -> str:
         """The answer of an address under ``/v1`` as text; a stored answer is fetched from its own URL."""
-        answer = self._request("GET", f"/v1/{path}", params=httpx.QueryParams(list(parameters)))
+        answer = self._request("GET", f"/v1/{path}", params=httpx2.QueryParams(list(parameters)))
         if answer.status_code == 303:
             address = urljoin(self.url, answer.headers["Location"])
-            with _translated(address), httpx.Client(timeout=self.timeout_seconds) as client:
+            with _translated(address), httpx2.Client(timeout=self.timeout_seconds) as client:
                 answer = client.get(address)
         return answer.text
 
@@ -78,16 +78,16 @@ class RemoteApi:
         told: dict[str, Any] = self._request(method, path, **more).json()
         return told
 
-    def _request(self, method: str, path: str, **more: Any) -> httpx.Response:
+    def _request(self, method: str, path: str, **more: Any) -> httpx2.Response:
         base = self.url.rstrip("/").removesuffix("/v1")
-        with _translated(self.url), httpx.Client(timeout=self.timeout_seconds) as client:
+        with _translated(self.url), httpx2.Client(timeout=self.timeout_seconds) as client:
             answer = client.request(method, base + path, headers={"Authorization": f"Bearer {self.key}"}, **more)
         if answer.status_code >= 400:
             raise problem_from(answer)
         return answer
 
 
-def problem_from(answer: httpx.Response) -> AppError:
+def problem_from(answer: httpx2.Response) -> AppError:
     """The error that a problem document tells of; its own code is the detail ``code``."""
     try:
         told: Any = answer.json()
@@ -110,10 +110,10 @@ def _chunks(file: Path) -> Iterator[bytes]:
 def _translated(address: str) -> Iterator[None]:
     try:
         yield
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise InputError("That is not the address of an API: use http://host or https://host.") from error
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         # The host alone: the rest of a signed URL is a credential.
         host = urlsplit(address).netloc.rpartition("@")[2]
-        reason = "it took too long" if isinstance(error, httpx.TimeoutException) else str(error) or "no reason given"
+        reason = "it took too long" if isinstance(error, httpx2.TimeoutException) else str(error) or "no reason given"
         raise UnavailableError(f"{host} did not answer: {reason}.") from error

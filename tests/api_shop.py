@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -118,7 +118,7 @@ def client_of(app: FastAPI, token: str) -> TestClient:
     return TestClient(app, headers={"Authorization": f"Bearer {token}"} if token else {}, follow_redirects=False)
 
 
-def code_of(response: httpx.Response) -> tuple[int, str]:
+def code_of(response: httpx2.Response) -> tuple[int, str]:
     """Status and code of a problem; fails when it is none."""
     assert response.headers["content-type"] == "application/problem+json", response.text
     return response.status_code, response.json()["code"]

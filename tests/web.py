@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -27,7 +27,7 @@ from tests.shop import TENANT, Shop, shop_in
 class Web:
     """A client with a key that may do everything, and the shop behind the API."""
 
-    client: httpx.Client
+    client: httpx2.Client
     shop: Shop
     app: FastAPI
 

@@ -72,22 +72,22 @@ def _answered_here(tenant: str, path: str, pairs: Pairs) -> str:
     """The body of the application's own answer, with a key that lives for this one question."""
     import asyncio
 
-    import httpx
+    import httpx2
 
     made = bootstrap.keys().create(
         tenant, ("read",), label="teal ask", expires_at=datetime.now(UTC) + timedelta(minutes=10)
     )
 
-    async def get() -> httpx.Response:
-        transport = httpx.ASGITransport(bootstrap.api())
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+    async def get() -> httpx2.Response:
+        transport = httpx2.ASGITransport(bootstrap.api())
+        async with httpx2.AsyncClient(transport=transport, base_url="http://localhost") as client:
             headers = {"Authorization": f"Bearer {made.token}"}
-            answer = await client.get(f"/v1/{path}", params=httpx.QueryParams(list(pairs)), headers=headers)
+            answer = await client.get(f"/v1/{path}", params=httpx2.QueryParams(list(pairs)), headers=headers)
             if answer.status_code != 303:
                 return answer
             kept = answer.headers["Location"]
             # A folder's signed URLs are answered by this very application, a bucket's by the bucket.
-            return await client.get(kept) if kept.startswith(("/", "http://localhost/")) else httpx.get(kept)
+            return await client.get(kept) if kept.startswith(("/", "http://localhost/")) else httpx2.get(kept)
 
     try:
         answer = asyncio.run(get())

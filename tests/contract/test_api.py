@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
@@ -363,7 +363,7 @@ def test_rows_come_as_csv_too(shared_api):
 MEDIA = {"parquet": "application/vnd.apache.parquet", "arrow": "application/vnd.apache.arrow.stream"}
 
 
-def table_of(answer: httpx.Response, wanted: str) -> pyarrow.Table:
+def table_of(answer: httpx2.Response, wanted: str) -> pyarrow.Table:
     """A body as another library reads it."""
     assert (answer.status_code, answer.headers["content-type"]) == (200, MEDIA[wanted]), answer.text
     if wanted == "parquet":

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from shared.duck import open_duck
@@ -269,10 +269,10 @@ def test_a_signed_url_uploads_one_object_and_another_downloads_it(
         assert (allowed.key, allowed.content_type, allowed.size_bytes) == (key, "text/csv", len(body))
         assert _verified(get.url, "GET").filename == "mine ä.csv"
         return
-    assert httpx.put(put.url, content=body, headers=put.headers).status_code == 200
+    assert httpx2.put(put.url, content=body, headers=put.headers).status_code == 200
     assert store.get(key)[0] == body
     assert store.head(key).content_type == "text/csv"
-    got = httpx.get(get.url)
+    got = httpx2.get(get.url)
     assert got.content == body
     assert "mine%20%C3%A4.csv" in got.headers["content-disposition"]
 

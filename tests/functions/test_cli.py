@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.servers import REPOSITORY, free_port
@@ -334,7 +334,7 @@ class Served:
         return (self.teal.folder / "laptop.key").read_text()
 
     def rows(self, question: str = "sales/summary") -> list[dict[str, Any]]:
-        answer = httpx.get(f"{self.url}/v1/{question}", headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
+        answer = httpx2.get(f"{self.url}/v1/{question}", headers={"Authorization": f"Bearer {self.key}"}, timeout=30)
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["rows"]
         return found
@@ -360,9 +360,9 @@ def served(teal: Teal, *arguments: str) -> Served:
     for _ in range(600):
         assert process.poll() is None, log.read_text()
         try:
-            httpx.get(f"{url}/v1/health", timeout=2)
+            httpx2.get(f"{url}/v1/health", timeout=2)
             return Served(teal, url, process, log)
-        except httpx.HTTPError:
+        except httpx2.HTTPError:
             time.sleep(0.1)
     raise AssertionError(log.read_text())
 
@@ -466,7 +466,7 @@ def test_a_free_port_is_found_and_said(teal):
             line = running.stdout.readline()
             assert line, said
             said += line
-        within(30, lambda: httpx.get(f"{found[1]}/v1/health", timeout=2).status_code == 200)
+        within(30, lambda: httpx2.get(f"{found[1]}/v1/health", timeout=2).status_code == 200)
     finally:
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=30)
@@ -477,5 +477,5 @@ def test_a_held_row_of_a_dropped_file_can_be_looked_up_by_what_was_said(run):
     (run.teal.folder / "inbox" / "shop" / "auto" / "o.csv").write_text(ORDERS + "3,never,c,1\n")
     within(30, lambda: "says which and why" in run.log.read_text())
     (path,) = re.findall(r"(/v1/uploads/\w+/held)", run.log.read_text())
-    held = httpx.get(run.url + path, headers={"Authorization": f"Bearer {run.key}"}, timeout=30).json()["rows"]
+    held = httpx2.get(run.url + path, headers={"Authorization": f"Bearer {run.key}"}, timeout=30).json()["rows"]
     assert [(row["row"], row["text"]) for row in held] == [(3, "never")]

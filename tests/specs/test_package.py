@@ -89,7 +89,7 @@ def test_what_only_a_laptop_needs_stays_there(built: tuple[str, Path]) -> None:
     for path in (built[1] / "shared").rglob("*"):
         assert path.stem not in stems, path
     names = {path.name for path in built[1].iterdir()}
-    assert not names & {"click", "rich", "httpx", "uvicorn"}
+    assert not names & {"click", "rich", "httpx2", "uvicorn"}
     for path in (built[1] / "shared").rglob("*.py"):
         own = {name.split(".")[1] for name in imports(path) if name.startswith("shared.")}
         assert not own & stems, path

@@ -82,11 +82,11 @@ def test_origins_are_separated_by_commas_or_spaces(monkeypatch: pytest.MonkeyPat
 
 
 PREFLIGHT = """
-import asyncio, httpx, json
+import asyncio, httpx2, json
 from shared.bootstrap import api
 
 async def ask(origin):
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(api()), base_url="https://api") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(api()), base_url="https://api") as client:
         headers = {"Origin": origin, "Access-Control-Request-Method": "GET"}
         answer = await client.options("/v1/datasets", headers=headers)
         return answer.headers.get("access-control-allow-origin")
