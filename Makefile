@@ -11,11 +11,11 @@ export PYTHONDONTWRITEBYTECODE = 1
 help: ## What there is to make
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.runtime: requirements.txt requirements-laptop.txt
+$(VENV)/.runtime: requirements.txt requirements-laptop.txt requirements-models.txt
 	@echo "==> Python environment in $(VENV) (once, about half a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Teal needs Python 3.11 or newer: make PYTHON=python3.12"; rm -rf $(VENV); exit 1; }
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-laptop.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt -r requirements-laptop.txt -r requirements-models.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-aws.txt requirements-gcp.txt requirements-dev.txt

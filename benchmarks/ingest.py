@@ -13,6 +13,7 @@ from benchmarks.timing import median_of
 from tests.web import web_of
 
 SIZES = (100_000, 1_000_000)
+ORDERS = 500_000
 RUNS = 5
 RETAIL = Path(__file__).parent.parent / "samples/online_retail.parquet"
 
@@ -23,6 +24,7 @@ def main() -> None:
         folder = Path(name)
         for rows in SIZES:
             _lines(folder / str(rows), rows)
+        _orders(folder / "orders", ORDERS)
         _retail(folder / "retail")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"largest memory of this process: {peak:,.0f} MB")
@@ -36,19 +38,35 @@ def _lines(folder: Path, rows: int) -> None:
         f"1 + i % 5 AS quantity, ((100 + i % 9000) / 100)::DECIMAL(9, 2) AS unit_price, 'sale' AS line_type "
         f"FROM range({rows}) AS r(i)) TO '{file}'"
     )
+    _several(folder, "order_items", file, f"{rows:,} order lines")
+
+
+def _orders(folder: Path, rows: int) -> None:
+    folder.mkdir()
+    file = folder / "orders.csv"
+    duckdb.sql(
+        f"COPY (SELECT 'o' || i AS order_id, 'c' || i % 7777 AS customer_id, "
+        f"TIMESTAMP '2024-01-01' + INTERVAL (i) MINUTE AS ordered_at, ['GB', 'DE', 'FR'][1 + i % 3] AS country, "
+        f"'EUR' AS currency, ((100 + i % 9000) / 100)::DECIMAL(9, 2) AS total FROM range({rows}) AS r(i)) TO '{file}'"
+    )
+    _several(folder, "orders", file, f"{rows:,} orders with their totals")
+
+
+def _several(folder: Path, dataset: str, file: Path, what: str) -> None:
+    """The same file several times into one lake, each time with other orders."""
     web = web_of(folder / "lake")
     web.shop.upload("order_items", "warm.csv", "order_id,line_id,quantity,unit_price\nx,1,1,1\n")
     bare, loading, answering = [], [], []
     for run in range(RUNS):
         bare.append(_bare(file))
-        upload = web.shop.put("order_items", f"{run}.csv", file.read_text().replace("\no", f"\nr{run}o"))
+        upload = web.shop.put(dataset, f"{run}.csv", file.read_text().replace("\no", f"\nr{run}o"))
         started = time.perf_counter()
         web.shop.ingest(upload)
         loading.append(time.perf_counter() - started)
         web.fresh()
         web.rows("sales/summary")
         answering.append(time.perf_counter() - started)
-    _tell(f"{rows:,} order lines", bare, loading)
+    _tell(what, bare, loading)
     print(f"    from the event to the answer: {median_of(answering):.3f} s")
 
 

@@ -16,6 +16,7 @@ LOCKS = {
     "laptop": "requirements-laptop.txt",
     "aws": "requirements-aws.txt",
     "gcp": "requirements-gcp.txt",
+    "models": "requirements-models.txt",
     "dev": "requirements-dev.txt",
 }
 

@@ -210,6 +210,15 @@ def tidy() -> TidyLakes:
     return TidyLakes(lake_store(), writer_of, sessions(), rules)
 
 
+def rebuild_rollups(tenant: str) -> tuple[int, int]:
+    """Make a lake's rollups anew: the number of order totals, and the snapshot."""
+    from shared.steps.rollups import rebuild_rollups as rebuild
+
+    with sessions()() as duck:
+        done = writer_of(tenant).commit("rebuild", lambda change: rebuild(change, settings().timezone), duck=duck)
+    return done.result, done.snapshot_id
+
+
 def doctor() -> Doctor:
     """Looks whether this installation and a lake are healthy."""
     from shared.doctor import Doctor
@@ -249,6 +258,7 @@ __all__ = [
     "ingest_upload",
     "keys",
     "lake_store",
+    "rebuild_rollups",
     "restore_catalog",
     "settings",
     "snapshots",

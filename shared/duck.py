@@ -88,6 +88,11 @@ def _errors_translated() -> Iterator[None]:
         raise EngineUnavailableError("The engine could not read or write; asking again may help.") from error
     except (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException) as error:
         raise UnreadableInputError(str(error).splitlines()[0][:300]) from error
+    except duckdb.NotImplementedException as error:
+        # What its reader says of a line longer than a whole buffer.
+        if "CSV Reader" in str(error):
+            raise UnreadableInputError(str(error).splitlines()[0][:300]) from error
+        raise StatementError("A statement failed.") from error
     except duckdb.Error as error:
         raise StatementError("A statement failed.") from error
     except RuntimeError as error:

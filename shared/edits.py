@@ -183,7 +183,7 @@ class EditRows:
             raise RowChangedError(state.reason)
         errors = self._errors(principal.tenant, state) if state.held else []
         if state.status == "held" or (errors and not state.accepted and not state.duplicate):
-            first = errors[0]["message"] if errors else state.reason
+            first = errors[0]["message"] if errors and errors[0]["where"] else state.reason
             raise RowHeldError(first, errors=errors, upload_id=state.upload_id, reason_code=state.reason_code)
         return Edited(state, None, errors)
 
@@ -195,7 +195,7 @@ class EditRows:
                 "where": one.column,
                 "rule": one.rule,
                 "value": one.text,
-                "message": f"{one.column or 'row'}: breaks the rule {one.rule}",
+                "message": f"{one.column}: breaks the rule {one.rule}" if one.column else f"row: {one.rule}",
             }
             for one in held
         ]

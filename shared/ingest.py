@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,13 +31,14 @@ from shared.steps.expected import ExpectedRow, refuse_changed
 from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
 from shared.steps.judge import Staged
-from shared.steps.merge import FileOnce, apply_merge, plan_merge
+from shared.steps.merge import FileOnce, apply_merge, plan_merge, tables_with_rows
 from shared.steps.order import Order, read_order
 from shared.steps.reading import FileContext, Read, Reading
 from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
 from shared.steps.recognise import read_and_judge
-from shared.steps.report import measure, missing_references, record_quality
-from shared.steps.rollups import apply_order_totals, plan_order_totals
+from shared.steps.report import measure, missing_references, record_held, record_quality
+from shared.steps.rollups import apply_rollups, plan_rollups
+from shared.steps.rounding import notes_on_rounding
 from shared.storage.base import ObjectStore
 from shared.values import InboxKey, RowCounts, UploadedObject
 
@@ -164,7 +165,7 @@ class IngestUpload:
             entry = replace(entry, upload_id=entry.upload.upload_id) if found.is_taken else entry
             if found.later:
                 return self._record(run, look, ledger.superseded(entry, found.later))
-            contracts = ledger.contracts(duck)
+            contracts = ledger.contracts(duck) if "teal.contracts" in tables_with_rows(duck) else {}
             order = order or read_order(self.lake, run.tenant, entry.upload_id)
             entry, run = replace(entry, replay_of=order.replay_of), replace(run, expected=order.expected)
             read: Read | None = None
@@ -194,10 +195,11 @@ class IngestUpload:
 
     def _load(self, run: _Run, look: Look, entry: ledger.Entry, read: Read, contracts: ledger.Contracts) -> Outcome:
         """Commit the accepted rows, the rollups, the ledger row and the report: all of it or nothing."""
-        duck, tenant = run.duck, run.tenant
+        duck, tenant, zone = run.duck, run.tenant, self.rules.reading.timezone
         self._write_held_rows(run, entry, read)
         contracts = _fit_tables(run, look, entry, read) if read.new_contracts else contracts
         measured = {staged.contract.name: measure(duck, staged) for staged in read.staged}
+        entry = replace(entry, notes=(*entry.notes, *notes_on_rounding(duck, read, measured.values())))
         file_once = FileOnce(lambda staged, select: self._put_file(run, staged, select))
 
         def change(change: Change) -> Outcome:
@@ -212,13 +214,14 @@ class IngestUpload:
             if run.expected is not None:
                 refuse_changed(duck, run.expected)
             plans = [plan_merge(duck, staged) for staged in read.staged]
-            touched = plan_order_totals(duck, plans)
+            touched = plan_rollups(duck, plans, zone)
             for plan in plans:
                 apply_merge(change, plan, file_once, inline_rows=self.rules.inline_rows)
             if touched:
-                apply_order_totals(change)
+                apply_rollups(change, zone)
+            added = frozenset(plan.staged.contract.name for plan in plans if plan.added)
             for plan in plans:
-                missing = missing_references(duck, plan)
+                missing = missing_references(duck, plan, added)
                 record_quality(duck, entry.upload_id, plan, measured[plan.staged.contract.name], missing)
             unchanged = plans[read.primary].unchanged
             primary = read.staged[read.primary]
@@ -240,21 +243,24 @@ class IngestUpload:
         return replace(committed.result, snapshot_id=committed.snapshot_id)
 
     def _hold(self, run: _Run, look: Look, entry: ledger.Entry, error: AppError, read: Read | None = None) -> Outcome:
-        """Nothing of the upload goes into the lake but its ledger row: held, with the reason, to be replayed."""
+        """Nothing of the upload goes into the lake but its ledger row and report: held, with a reason, for a replay."""
         received = 0
         if read is not None:
             received = read.staged[read.primary].received
-            self._write_held_rows(run, entry, read)
+            self._write_held_rows(run, entry, read, whole=error.code)
         counts = RowCounts(received=received, accepted=0, held=received, duplicate=0)
         entry = replace(entry, status="held", reason_code=error.code, reason=error.message, counts=counts)
-        return self._record(run, look, entry)
+        return self._record(run, look, entry, read.staged if read else ())
 
-    def _record(self, run: _Run, look: Look, entry: ledger.Entry) -> Outcome:
-        """Commit the ledger row of an upload that brings no rows."""
+    def _record(self, run: _Run, look: Look, entry: ledger.Entry, held: Sequence[Staged] = ()) -> Outcome:
+        """Commit the ledger row of an upload that brings no rows, and the reports of those that are ``held``."""
+        measured = [(staged, measure(run.duck, staged)) for staged in held]
 
         def change(change: Change) -> Outcome:
             if not change.as_looked and (known := ledger.find(run.duck, entry.upload).known):
                 raise NothingToCommit(_skipped(entry, run.tenant, known))
+            for staged, found in measured:
+                record_held(run.duck, entry.upload_id, staged, found)
             ledger.record(run.duck, entry, now=datetime.now(UTC))
             change.message = _message(entry)
             return _outcome(entry, run.tenant, 0)
@@ -262,8 +268,9 @@ class IngestUpload:
         committed = run.commit(f"upload {entry.upload_id}", change, look)
         return replace(committed.result, snapshot_id=committed.snapshot_id)
 
-    def _write_held_rows(self, run: _Run, entry: ledger.Entry, read: Read) -> None:
-        write_held_rows(run.duck, self.lake, held_key(run.tenant, entry.upload_id), read.staged, read.primary)
+    def _write_held_rows(self, run: _Run, entry: ledger.Entry, read: Read, *, whole: str = "") -> None:
+        key = held_key(run.tenant, entry.upload_id)
+        write_held_rows(run.duck, self.lake, key, read.staged, read.primary, whole=whole)
 
     def _put_file(self, run: _Run, staged: Staged, select: str) -> str:
         """One Parquet file of a dataset in the lake, under a name nobody else uses."""

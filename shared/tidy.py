@@ -23,6 +23,7 @@ from shared.duck import Duck
 from shared.errors import AppError, CatalogContendedError
 from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
 from shared.sql.load import statement
+from shared.steps.day_rollups import add_up_differences
 from shared.storage.base import ObjectInfo, ObjectStore
 
 log = logging.getLogger("teal.tidy")
@@ -102,6 +103,7 @@ class TidyLakes:
         try:
             with self.session() as duck:
                 run = _Run(duck, self.store, self.writer_of(tenant), self.rules, started, report)
+                run.add_up()
                 run.compact()
                 run.expire()
                 run.sweep()
@@ -145,6 +147,22 @@ class _Run:
                 steps = [{**where, "max_file_bytes": size, "max_new_files": most} for size, most in MERGE_STEPS]
                 while merged := self._step_down(f"merge {schema}.{table}", "tidy/merge", steps):
                     self.report.merged += merged
+
+    def add_up(self) -> None:
+        """Make one row of what many commits added to each day."""
+
+        def change(change: Change) -> None:
+            done = add_up_differences(change)
+            if not done:
+                raise NothingToCommit(None)
+            change.message = f"add up {', '.join(done)}"
+
+        try:
+            # Unlike the steps below it changes rows, as an ingest does.
+            replace(self.writer, attempts=min(ATTEMPTS, self.writer.attempts)).commit(AUTHOR, change, duck=self.duck)
+        except (CatalogContendedError, CommitTooLateError) as error:
+            log.info("tidy lost its races", extra={"tenant": self.report.tenant, "code": error.code})
+            self.report.postponed.append("add up")
 
     def expire(self) -> None:
         """Forget old snapshots; their files are scheduled, not deleted."""

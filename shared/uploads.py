@@ -32,6 +32,7 @@ from shared.paging import Cursors, page_size, subject_of
 from shared.sql.load import statement
 from shared.steps.expected import ExpectedRow
 from shared.storage.base import ObjectStore, SignedUrl
+from shared.upload_reports import HeldRowsExpiredError, NoReportError, report_from, why_no_report
 from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
 from shared.values import NAME, UploadedObject
 
@@ -255,25 +256,37 @@ class Uploads:
     def quality(
         self, tenant: str, upload_id: str, *, snapshot: int | None = None, as_of: datetime | None = None
     ) -> tuple[list[dict[str, Any]], int]:
-        """The quality report per dataset, and the snapshot it was read from. Raises UnknownUploadError."""
-        self.state(tenant, upload_id)
+        """The quality report per dataset, and the snapshot it was read from. ``valid`` rows break no rule.
+
+        Raises UnknownUploadError, and NoReportError when nothing was measured.
+        """
+        state = self.state(tenant, upload_id)
         with self.reader_of(tenant).pin(snapshot, as_of) as lake:
             result = lake.duck.query(statement("uploads/quality"), {"upload_id": upload_id})
             pinned = lake.snapshot_id
-        reports = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        return [{**report, "measures": json.loads(report["measures"] or "{}")} for report in reports], pinned
+        if not result.rows:
+            raise NoReportError(why_no_report(state, pinned))
+        return [report_from(dict(zip(result.columns, row, strict=True))) for row in result.rows], pinned
 
     def held_rows(self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page:
-        """The rows that were put aside, in the order of the file. Raises UnknownUploadError."""
-        self.state(tenant, upload_id)
+        """The rows that were put aside: those that break a rule in the order of the file, then those held with them.
+
+        Rows with a number are as many as the ledger says are held. Raises UnknownUploadError, HeldRowsExpiredError.
+        """
+        state = self.state(tenant, upload_id)
         rows = page_size(limit, self.rules.max_page_rows)
         subject = subject_of("held", {"upload": upload_id})
         position = self.cursors.open(tenant, subject, cursor) if cursor else {"after": -1}
         key = f"lake/{tenant}/held/{upload_id}.parquet"
         with self.reader_of(tenant).pin() as lake:
+            # What an attempt that was not the one that counts has left there is no part of the upload.
+            if not state.settled or state.status == "skipped":
+                return Page([], None, lake.snapshot_id)
             try:
                 self.lake.head(key)
-            except ObjectNotFoundError:
+            except ObjectNotFoundError as error:
+                if state.held:
+                    raise HeldRowsExpiredError("The held rows were kept for a time and are gone.") from error
                 return Page([], None, lake.snapshot_id)
             found = lake.duck.execute(
                 statement("uploads/held"),

@@ -203,7 +203,9 @@ class LakeWriter:
                     f"CALL {LAKE}.set_commit_message($author, $message, extra_info => $extra)",
                     {"author": author, "message": told.message, "extra": extra},
                 )
-            return Committed(result, int(duck.value(f"FROM {LAKE}.current_snapshot()")), True, attempt)
+            # DuckLake's own function would read the whole schema again after a change of it.
+            newest = f"SELECT max(snapshot_id) FROM __ducklake_metadata_{LAKE}.ducklake_snapshot"
+            return Committed(result, int(duck.value(newest)), True, attempt)
         finally:
             duck.detach(LAKE)
 

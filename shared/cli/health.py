@@ -45,6 +45,14 @@ def _restore(restore: RestoreCatalog, tenant: str) -> None:
         err.print(f"  {outcome.status} {escape(info.key)}")
 
 
+@click.command(short_help="Make the rollups anew.")
+@tenant_option
+def rebuild(tenant: str) -> None:
+    """Make the rollups anew from orders and lines, for instance after TEAL_TIMEZONE was changed."""
+    orders, snapshot = bootstrap.rebuild_rollups(tenant)
+    err.print(f"{orders:,} order totals, and those of their days and customers, in snapshot {snapshot}.")
+
+
 @click.command(short_help="Merge, expire, verify, delete what nothing needs.")
 @json_option
 def tidy(as_json: bool) -> None:

@@ -17,6 +17,8 @@ _POINT_FRACTION = re.compile(r"[-+(]?\s*[$€£]?\s*\d[\d, ']*\.\d+\s*[%€$£)]
 _COMMA_GROUPS = re.compile(r"[-+(]?\s*[$€£]?\s*[1-9]\d{0,2}(?:,\d{3})+\s*[%€$£)]?")
 _POINT_GROUPS = re.compile(r"[-+(]?\s*[$€£]?\s*[1-9]\d{0,2}(?:\.\d{3})+\s*[%€$£)]?")
 
+_LONG_FRACTION = {".": re.compile(r"\.\d{5}"), ",": re.compile(r",\d{5}")}
+
 
 def is_value(cell: str) -> bool:
     """A number or a time rather than a word."""
@@ -48,6 +50,11 @@ def _years_below(rows: Sequence[Sequence[str]], index: int) -> bool:
     return bool(below) and all(_YEAR.fullmatch(cell) for cell in below)
 
 
+def has_long_fractions(text: str, decimal: Decimal) -> bool:
+    """Whether a sample of text may hold a number of more than four decimals; it need not be one, the look is quick."""
+    return bool(_LONG_FRACTION[decimal].search(text)) or "e-" in text or "E-" in text
+
+
 def guess_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> tuple[Decimal, str]:
     """The decimal sign of the table's numbers and a note on it, or "" where nothing had to be decided.
 
@@ -77,8 +84,10 @@ def guess_decimal(rows: Sequence[Sequence[str]], delimiter: str) -> tuple[Decima
         return ".", ""
     if commas > points:
         return ",", "The decimal sign is a comma."
-    if points or not comma_groups:
+    if points or not (comma_groups or point_groups):
         return ".", ""
+    if not comma_groups:
+        return ".", "The decimal sign is taken to be a point, as in 1.234; nothing in the file proves it."
     if delimiter == ";" and not point_groups:
         return ",", "The decimal sign is taken to be a comma, as in 1,234; nothing in the file proves it."
     return ".", "Commas are taken to group thousands, as in 1,234; nothing in the file proves it."

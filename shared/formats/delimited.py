@@ -15,6 +15,8 @@ from shared.formats.table import ReadOptions, TextTable, counted
 
 SAMPLE_CHARACTERS = 1 << 17
 LARGEST_SAMPLE_CHARACTERS = 1 << 20
+LONGEST_SIMPLE_LINE = 1_000_000
+"""In bytes. Buffers are twice as long: threads share a file of few megabytes; a longer line is read the checked way."""
 
 _Found = tuple[int | None, int, tuple[str, ...]]
 """Rows (None when nobody counted them), rows with a problem, notes."""
@@ -42,6 +44,7 @@ def open_delimited(
         encoding=text.encoding,
         delimiter=dialect.shape.delimiter if len(dialect.names) > 1 else "",
         notes=(*text.notes, *dialect.notes, *notes),
+        long_fractions=dialect.long_fractions,
     )
 
 
@@ -61,7 +64,7 @@ def _simple(duck: Duck, text: Text, name: str, dialect: Dialect) -> bool:
     """The view over a file in which every line is a record, not read through; False when there is more to it."""
     if text.quotes or dialect.shape.quote != '"' or not _readable_by_duckdb(text, dialect):
         return False
-    read = _source(text, dialect, parallel=True)
+    read = _source(text, dialect, parallel=True, longest_line=LONGEST_SIMPLE_LINE)
     try:
         if not _agrees(duck.execute(f"SELECT * FROM {read} LIMIT {len(dialect.rows)}"), dialect):
             return False
@@ -113,7 +116,7 @@ def _fields(dialect: Dialect) -> list[str]:
     return [f"c{i}" for i in range(len(dialect.names))]
 
 
-def _source(text: Text, dialect: Dialect, *, parallel: bool) -> str:
+def _source(text: Text, dialect: Dialect, *, parallel: bool, longest_line: int = 8_000_000) -> str:
     return csv_source(
         text.path,
         _fields(dialect),
@@ -122,6 +125,7 @@ def _source(text: Text, dialect: Dialect, *, parallel: bool) -> str:
         skip=dialect.first_line - 1,
         compression=text.compression,
         parallel=parallel,
+        longest_line=longest_line,
     )
 
 

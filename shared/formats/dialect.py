@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.errors import EmptyFileError, UnreadableFileError
-from shared.formats.cells import guess_decimal, is_header
+from shared.formats.cells import guess_decimal, has_long_fractions, is_header
 from shared.formats.records import Record, Records, Shape, is_blank
 from shared.formats.table import Decimal, ReadOptions, counted, unique_names
 
@@ -27,7 +27,8 @@ class Dialect:
     """A delimited text's shape and where its table starts.
 
     ``names`` are the columns; ``first_line`` is the 1-based line of the first data row and ``plain_start`` says that
-    no record before it spans lines; ``rows`` are the sample's first data records.
+    no record before it spans lines; ``rows`` are the sample's first data records; ``long_fractions`` says that some
+    number of the sample may have more than four decimals.
     """
 
     shape: Shape
@@ -37,6 +38,7 @@ class Dialect:
     decimal: Decimal
     notes: tuple[str, ...]
     rows: tuple[Record, ...]
+    long_fractions: bool = False
 
 
 def sniff(sample: str, options: ReadOptions, *, whole: bool) -> Dialect:
@@ -62,7 +64,8 @@ def sniff(sample: str, options: ReadOptions, *, whole: bool) -> Dialect:
     if options.comment is None and _has_comments(records, width):
         shape = replace(shape, comment="#")
         records = split(shape)
-    return _table(records, width, shape, options)
+    dialect = _table(records, width, shape, options)
+    return replace(dialect, long_fractions=has_long_fractions("".join(lines), dialect.decimal))
 
 
 def _best_shape(

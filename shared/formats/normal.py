@@ -77,6 +77,7 @@ def csv_source(
     parallel: bool = True,
     pad: bool = False,
     line_end: str = "",
+    longest_line: int = 8_000_000,
 ) -> str:
     """``read_csv(…)`` that takes the file as text and guesses nothing; empty cells are NULL.
 
@@ -89,5 +90,5 @@ def csv_source(
         f"read_csv({literal(str(path))}, auto_detect = false, header = false, skip = {skip}, "
         f"delim = {literal(delimiter)}, quote = {literal(quote)}, escape = {literal(quote)}, comment = '', "
         f"compression = {literal(kind)}, columns = {{{columns}}}, null_padding = {literal(pad)}, "
-        f"{ends}parallel = {literal(parallel)}, max_line_size = 8000000, buffer_size = 16000000)"
+        f"{ends}parallel = {literal(parallel)}, max_line_size = {longest_line}, buffer_size = {2 * longest_line})"
     )

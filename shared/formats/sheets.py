@@ -15,6 +15,7 @@ from shared.duck import Duck
 from shared.errors import EmptyFileError, UnreadableFileError
 from shared.formats.cells import is_header
 from shared.formats.dialect import table_start
+from shared.formats.formulas import uncalculated
 from shared.formats.normal import NormalFile
 from shared.formats.table import ReadOptions, TextTable, counted, unique_names
 from shared.formats.workbooks import refuse_large_workbook
@@ -49,7 +50,8 @@ def open_sheet(
     Raises EmptyFileError, UnreadableFileError and UploadTooLargeError.
     """
     notes: list[str] = []
-    if errors := refuse_large_workbook(duck, path, members):
+    seen = refuse_large_workbook(duck, path, members)
+    if errors := seen.errors:
         notes.append(f"{counted(errors, 'cell')} with an error such as #N/A {'is' if errors == 1 else 'are'} empty.")
     with _errors_translated():
         sheet = _find_sheet(path, options, notes)
@@ -64,8 +66,10 @@ def open_sheet(
                 elif number >= first:
                     out.write(number, row)
     columns, renamed = unique_names(names)
+    empty = uncalculated(path, members, sheet.name, seen.with_formulas, first)
+    notes += (formulas := [_of_formulas(sheet, columns, place, count) for place, count in empty.items()])
     if not out.rows:
-        raise EmptyFileError(f"Sheet {sheet.name} has a header but no rows.")
+        raise EmptyFileError(" ".join([f"Sheet {sheet.name} has a header but no rows.", *formulas]))
     out.open(duck, name, columns)
     return TextTable(columns=columns, kind="xlsx", rows=out.rows, notes=(*notes, *(renamed if header else ())))
 
@@ -112,6 +116,14 @@ def _find_sheet(path: Path, options: ReadOptions, notes: list[str]) -> _Sheet:
             notes.append(f"Not read: sheet {', '.join(others)}.")
         return _Sheet(name, cells, width)
     raise EmptyFileError("The workbook has no cells with anything in them.")
+
+
+def _of_formulas(sheet: _Sheet, columns: tuple[str, ...], place: int, count: int) -> str:
+    """The note on formulas without a value in the 1-based column ``place`` of a sheet."""
+    at = place - 1 - sheet.cells.start[1]
+    column = f"column {columns[at]}" if 0 <= at < len(columns) else "a column outside the table"
+    which = "formula has no stored value and is" if count == 1 else "formulas have no stored value and are"
+    return f"Sheet {sheet.name}, {column}: {count:,} {which} empty; a spreadsheet program stores it on saving."
 
 
 def _width(row: list[Any]) -> int:

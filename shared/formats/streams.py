@@ -43,7 +43,6 @@ _REFUSED_IF_BINARY = ((b"ORC", "an ORC file"), (b"PARE", "an encrypted Parquet f
 """These are also the first letters of honest headers."""
 _TAR = (257, b"ustar")
 _CONTROLS = bytes([*range(0, 7), *range(14, 27), 28, 29, 30])
-_ESCAPED = re.compile("[\udc80-\udcff]")
 _ESCAPED_RUN = re.compile("[\udc80-\udcff]{3,}")
 _NOT_IN_WINDOWS_1252 = re.compile("[\udc81\udc8d\udc8f\udc90\udc9d]")
 _UNDEFINED = b"\x81\x8d\x8f\x90\x9d"
@@ -241,8 +240,9 @@ def _text_by_bytes(path: Path, compression: str) -> Text:
         if pending or not chunk.isascii():
             decoded = decoder.decode(chunk)
             pending = bool(decoder.getstate()[0])
-            valid += len(decoded.encode("utf-8", "ignore")) - len(decoded.encode("ascii", "ignore"))
-            escaped = len(_ESCAPED.findall(decoded))
+            plain = decoded.encode("utf-8", "ignore")
+            valid += len(plain) - len(decoded.encode("ascii", "ignore"))
+            escaped = len(decoded.encode("utf-8", "surrogateescape")) - len(plain)
             invalid += escaped
             if escaped:
                 in_runs += sum(map(len, _ESCAPED_RUN.findall(decoded)))

@@ -82,7 +82,8 @@ class TextTable:
 
     ``notes`` are sentences for people. ``types`` are the file's own column types where it has some (Parquet).
     ``rows`` counts rows including those with a problem, and is None when the file was not read through; ``problems``
-    counts those with a problem.
+    counts those with a problem. ``long_fractions`` is False when a sample of the file has no number of more than four
+    decimals.
     """
 
     columns: tuple[str, ...]
@@ -95,6 +96,7 @@ class TextTable:
     delimiter: str = ""
     notes: tuple[str, ...] = ()
     types: dict[str, str] | None = None
+    long_fractions: bool = True
 
 
 def unique_names(header: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

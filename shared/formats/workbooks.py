@@ -22,11 +22,12 @@ MAX_TAG_BYTES = 8 << 20
 _MAX_COLUMNS = 16_384
 # These begin with a letter rather than a choice: that halves the time of a scan.
 _ANY_CELLS = (re.compile(rb"<c[\s>]"), re.compile(rb":c[\s>]"))
-_ANY_PLACE = re.compile(rb"""r\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+PLACE = re.compile(rb"""r\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_FORMULA = (b"<f>", b"<f ", b"<f/", b":f>", b":f ", b":f/")
 _ERROR = re.compile(rb"""t\s*=\s*["']e["']""")
 _FILLED = rb"""(?!(?:[^<>"']|"[^"<]*"|'[^'<]*')*/>)"""
 _CELL = re.compile(rb"<(?:\w+:)?c(?=[\s>])" + _FILLED)
-_PLACE = re.compile(_ANY_PLACE.pattern + _FILLED)
+_FILLED_PLACE = re.compile(PLACE.pattern + _FILLED)
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
 _STRING = re.compile(rb"<(?:\w+:)?v\s*>\s*([0-9]+)\s*<")
 _ENDS_STRING = re.compile(rb"</(?:\w+:)?si\s*>|<(?:\w+:)?si\s*/>")
@@ -34,11 +35,12 @@ _ENDS_STRING = re.compile(rb"</(?:\w+:)?si\s*>|<(?:\w+:)?si\s*/>")
 
 @dataclass(frozen=True)
 class Size:
-    """A sheet's rectangle from A1 on, what its cells hold, and how many of them are errors such as #N/A."""
+    """A sheet's rectangle from A1 on, what its cells hold, how many are errors such as #N/A; has it any formula?"""
 
     cells: int
     text_bytes: int
     errors: int
+    formulas: bool
 
     @property
     def bytes(self) -> int:
@@ -46,8 +48,16 @@ class Size:
         return self.cells * BYTES_PER_CELL + self.text_bytes
 
 
-def refuse_large_workbook(duck: Duck, path: Path, members: list[zipfile.ZipInfo]) -> int:
-    """How many cells hold an error such as #N/A. Raises UploadTooLargeError when the workbook does not fit into memory.
+@dataclass(frozen=True)
+class Seen:
+    """What was seen in a workbook's sheets: how many cells are errors such as #N/A, which members have formulas."""
+
+    errors: int
+    with_formulas: frozenset[str]
+
+
+def refuse_large_workbook(duck: Duck, path: Path, members: list[zipfile.ZipInfo]) -> Seen:
+    """Look through a workbook's XML. Raises UploadTooLargeError when the workbook does not fit into memory.
 
     Also raises UnreadableFileError for a damaged archive, as every byte is read here.
     """
@@ -66,7 +76,7 @@ def refuse_large_workbook(duck: Duck, path: Path, members: list[zipfile.ZipInfo]
             other_bytes += sum(map(len, member_chunks(path, member)))
     if other_bytes * BYTES_PER_XML_BYTE > budget:
         raise UploadTooLargeError("The texts of the workbook are larger than the memory for it. Send it as CSV.")
-    errors = 0
+    errors, with_formulas = 0, set()
     for member in sheets:
         size = size_of(member_chunks(path, member), strings, exact=False)
         if size.bytes > budget:
@@ -77,7 +87,9 @@ def refuse_large_workbook(duck: Duck, path: Path, members: list[zipfile.ZipInfo]
                 "more than the memory for it. Send it as CSV, or remove what stands far outside the table."
             )
         errors += size.errors
-    return errors
+        if size.formulas:
+            with_formulas.add(member.filename)
+    return Seen(errors, frozenset(with_formulas))
 
 
 def memory_limit_bytes(duck: Duck) -> int:
@@ -105,14 +117,16 @@ def size_of(chunks: Iterator[bytes], strings: list[int], *, exact: bool) -> Size
     its place may be anywhere.
     """
     rows = width = last_row = last_column = written = shared = errors = in_row = 0
-    place = _PLACE if exact else _ANY_PLACE
+    formulas = False
+    place = _FILLED_PLACE if exact else PLACE
     for text in _whole_tags(chunks):
         written += len(text)
         errors += len(_ERROR.findall(text))
+        formulas = formulas or any(mark in text for mark in _FORMULA)
         places = place.findall(text)
         if places:
             last_row = max(last_row, *(int(row[:9]) for _, row in places))
-            last_column = max(last_column, *map(_column_number, {column.upper() for column, _ in places}))
+            last_column = max(last_column, *map(column_number, {column.upper() for column, _ in places}))
         if not exact:
             rows += text.count(b"<row") + text.count(b":row")
             if sum(len(cell.findall(text)) for cell in _ANY_CELLS) > len(places):
@@ -124,10 +138,10 @@ def size_of(chunks: Iterator[bytes], strings: list[int], *, exact: bool) -> Size
             rows += in_row > 0 and not before
         if strings:
             shared += sum(strings[at] for at in map(int, _STRING.findall(text)) if at < len(strings))
-    return Size(max(rows, last_row) * max(width, last_column), written + shared, errors)
+    return Size(max(rows, last_row) * max(width, last_column), written + shared, errors, formulas)
 
 
-def _column_number(letters: bytes) -> int:
+def column_number(letters: bytes) -> int:
     number = 0
     for letter in letters[:6]:
         number = number * 26 + letter - 64

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 from shared.datasets.contract import DELETED_COLUMN, Contract
 from shared.datasets.infer import ROW_KEY, column_for
 from shared.datasets.registry import bind
@@ -10,7 +13,7 @@ from shared.errors import UnknownColumnsError
 from shared.formats.expressions import number_expression
 from shared.formats.table import TextTable
 from shared.sql.load import statement
-from shared.steps.judge import LookCloserError, judge
+from shared.steps.judge import LookCloserError, Staged, judge, judge_clean
 from shared.steps.reading import FileContext, Read
 from shared.steps.rules import Shape, text_of
 
@@ -40,33 +43,57 @@ def read_by_contract(
         notes.append(f"Columns left out: {', '.join(extra)}.")
     if order.options.date_order:
         contract = contract.model_copy(update={"date_order": order.options.date_order})
-    source, numbered = quoted("raw_file"), False
+    source = quoted("raw_file")
     if contract.key == (ROW_KEY,) and table.rows is None:
         raise LookCloserError  # a blank row would get a key too
     if contract.key == (ROW_KEY,) and ROW_KEY not in bound:
         source, bound[ROW_KEY] = quoted("keyed_file"), ROW_KEY
         _derive_row_keys(duck, table)
-    if contract.name == "order_items" and _lines_lack_something(duck, contract, bound):
-        _derive_lines(duck, contract, bound, table)
-        source, numbered = quoted("derived_lines"), True
-        bound |= {"line_id": "line_id", "line_type": "line_type"}
-    staged = judge(
+    shape = Shape(
+        table=source,
+        columns=bound,
+        originals=table.columns,
+        decimal=table.decimal,
+        timezone=context.reading.timezone,
+        has_problems=bool(table.problems),
+        checked=table.rows is not None,
+    )
+    judged = _judge_lines if contract.name == "order_items" else judge
+    staged = judged(duck, contract, shape, context.folder)
+    return Read((staged,), 0, "", tuple(notes), new, table.long_fractions)
+
+
+def _judge_lines(duck: Duck, contract: Contract, shape: Shape, folder: Path) -> Staged:
+    """Stage order lines; those without an id or a type get one. See judge for what is raised."""
+    complete = {"line_id", "line_type"} <= shape.columns.keys()
+    # Most files leave nothing out: the clean pass finds that out on its way.
+    if complete and (clean := judge_clean(duck, _every_line_typed(contract), shape, folder)) is not None:
+        return replace(clean, contract=contract)
+    if complete and not _lines_lack_something(duck, contract, shape):
+        return judge(duck, contract, shape, folder, maybe_clean=False)
+    _derive_lines(duck, contract, shape)
+    derived = {"line_id": "line_id", "line_type": "line_type"}
+    return judge(
         duck,
         contract,
-        Shape(
-            table=source,
-            columns=bound,
-            originals=table.columns,
-            decimal=table.decimal,
-            timezone=context.reading.timezone,
-            rows_numbered=numbered,
-            has_problems=bool(table.problems),
-            cheap_to_sample=not numbered,
-            checked=table.rows is not None,
+        replace(
+            shape,
+            table=quoted("derived_lines"),
+            columns=shape.columns | derived,
+            rows_numbered=True,
+            cheap_to_sample=False,
         ),
-        context.folder,
+        folder,
     )
-    return Read((staged,), 0, "", tuple(notes), new)
+
+
+def _every_line_typed(contract: Contract) -> Contract:
+    """The contract, but a line without a type breaks it; one without an id, a part of the key, does so anyway."""
+    columns = (
+        column.model_copy(update={"required": True}) if column.name == "line_type" else column
+        for column in contract.columns
+    )
+    return contract.model_copy(update={"columns": tuple(columns)})
 
 
 def _derive_row_keys(duck: Duck, table: TextTable) -> None:
@@ -83,37 +110,35 @@ def _derive_row_keys(duck: Duck, table: TextTable) -> None:
     )
 
 
-def _lines_lack_something(duck: Duck, contract: Contract, bound: dict[str, str]) -> bool:
-    """Some order line of ``raw_file`` has no id or no type."""
-    if not {"line_id", "line_type"} <= bound.keys():
-        return True
-    lacking = " OR ".join(f"{_cell(contract, bound, name)} IS NULL" for name in ("line_id", "line_type"))
-    return bool(duck.value(f"SELECT EXISTS (SELECT 1 FROM raw_file WHERE {lacking})"))
+def _lines_lack_something(duck: Duck, contract: Contract, shape: Shape) -> bool:
+    """Some order line has no id or no type."""
+    lacking = " OR ".join(f"{_text(contract, shape, name)} IS NULL" for name in ("line_id", "line_type"))
+    return bool(duck.value(f"SELECT EXISTS (SELECT 1 FROM {shape.table} WHERE {lacking})"))
 
 
-def _cell(contract: Contract, bound: dict[str, str], name: str) -> str:
+def _text(contract: Contract, shape: Shape, name: str) -> str:
     """The text of a cell, NULL when the file has no such column or nothing in it."""
     column = contract.column(name)
-    if column is None or name not in bound:
+    if column is None or name not in shape.columns:
         return "NULL::VARCHAR"
-    return f"({text_of(contract, column, Shape('raw_file', bound, ()))})"
+    return f"({text_of(contract, column, shape)})"
 
 
-def _derive_lines(duck: Duck, contract: Contract, bound: dict[str, str], table: TextTable) -> None:
+def _derive_lines(duck: Duck, contract: Contract, shape: Shape) -> None:
     """View ``derived_lines``: order lines with the line id and type their file does not write."""
-    duck.execute("CREATE OR REPLACE TEMP TABLE numbered_file AS FROM raw_file")
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE numbered_file AS FROM {shape.table}")
 
     def cell(column: str) -> str:
-        return quoted(bound[column]) if column in bound else "NULL::VARCHAR"
+        return quoted(shape.columns[column]) if column in shape.columns else "NULL::VARCHAR"
 
     names = {column: cell(column) for column in ("order_id", "product_id")}
-    names |= {column: _cell(contract, bound, column) for column in ("line_id", "line_type")}
+    names |= {column: _text(contract, shape, column) for column in ("line_id", "line_type")}
     for column in ("quantity", "unit_price"):
-        names[column] = number_expression(cell(column), table.decimal, "DECIMAL(18,4)")
+        names[column] = number_expression(cell(column), shape.decimal, "DECIMAL(18,4)")
     select = statement("ingest/derived_lines")
     for column, name in names.items():
         select = select.replace(f"[{column}]", name)
-    hidden = [name for name in table.columns if name.lower() in ("line_id", "line_type")]
+    hidden = [name for name in shape.originals if name.lower() in ("line_id", "line_type")]
     hidden += ["_row", "occurrence", "quantity_read", "price_read"]
     rest = f"* EXCLUDE ({', '.join(map(quoted, hidden))})"
     duck.execute(f"CREATE OR REPLACE TEMP VIEW derived_lines AS {select.replace('[rest]', rest)}")

@@ -18,13 +18,17 @@ def held_key(tenant: str, upload_id: str) -> str:
     return f"{lake_prefix(tenant)}held/{upload_id}.parquet"
 
 
-def write_held_rows(duck: Duck, store: ObjectStore, key: str, staged: Sequence[Staged], primary: int) -> None:
+def write_held_rows(
+    duck: Duck, store: ObjectStore, key: str, staged: Sequence[Staged], primary: int, *, whole: str = ""
+) -> None:
     """Put all held rows of an upload into one Parquet file at ``key``; none is written when none was held.
 
     Columns: row_number (1-based data row of the file, NULL for rows derived from several), dataset, column_name, rule,
-    text (of that column), original (the whole row as JSON, or the raw line that could not be split).
+    text (of that column), original (the whole row as JSON, or the raw line that could not be split). ``whole`` is the
+    code of the reason for which the upload is held as a whole: then the rows of the file that break no rule follow,
+    each with its place and this reason for a rule.
     """
-    if not any(one.held for one in staged):
+    if not whole and not any(one.held for one in staged):
         return
     duck.execute(
         "CREATE OR REPLACE TEMP TABLE held_rows "
@@ -44,7 +48,20 @@ def write_held_rows(duck: Duck, store: ObjectStore, key: str, staged: Sequence[S
             f"INSERT INTO held_rows {statement('ingest/held_rows')}",
             {"is_primary": position == primary, "dataset": one.contract.name},
         )
+    if whole:
+        _add_rows_without_fault(duck, staged[primary], whole)
     with TemporaryDirectory(prefix="teal-held-") as folder:
         path = Path(folder) / "held.parquet"
         duck.execute(f"COPY held_rows TO {literal(str(path))} (FORMAT parquet)")
         store.put_file(key, path, content_type="application/vnd.apache.parquet")
+
+
+def _add_rows_without_fault(duck: Duck, staged: Staged, reason: str) -> None:
+    # A clean file's rows are in the file's order and have no number of their own.
+    numbered = f"SELECT unnest(range(1, {staged.received + 1})) AS row_number"
+    if staged.file is None:
+        numbered = f"SELECT {staged.row_number} AS row_number FROM {staged.table} WHERE _held IS NULL"
+    duck.execute(
+        f"INSERT INTO held_rows {statement('ingest/held_with_them').replace('[numbered]', numbered)}",
+        {"dataset": staged.contract.name, "reason": reason},
+    )

@@ -7,9 +7,9 @@ lake will take; the first row that is not stops that, and the rows are staged an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.datasets.contract import DELETED_COLUMN, Contract
@@ -42,7 +42,7 @@ class Staged:
 
     ``present`` are the contract's columns the file had: the others keep what the lake holds. ``row_number`` is the SQL
     of a staged row's place in the file, from 1. ``file`` holds all rows as the lake takes them, if every one was
-    accepted.
+    accepted; ``statistics`` are what its writer counted by column: ``null_count``, and ``min`` and ``max`` as text.
     """
 
     contract: Contract
@@ -54,27 +54,35 @@ class Staged:
     duplicate: int
     deletes: bool = False
     file: Path | None = None
+    statistics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def accepted(self) -> int:
         """Rows that may go into the lake."""
         return self.received - self.held - self.duplicate
 
+    def range_of(self, name: str) -> tuple[str, str] | None:
+        """Between which texts all values of a text column lie, when the file's writer knows; very long ones are cut."""
+        column, found = self.contract.column(name), self.statistics.get(name, {})
+        if column is None or column.type != "text" or not {"min", "max"} <= found.keys():
+            return None
+        return found["min"], found["max"]
 
-def judge(duck: Duck, contract: Contract, shape: Shape, folder: Path) -> Staged:
+
+def judge(duck: Duck, contract: Contract, shape: Shape, folder: Path, *, maybe_clean: bool = True) -> Staged:
     """Stage the rows of ``shape.table`` for ``contract``; ``folder`` is for files.
 
     Raises AmbiguousDatesError, UnreadableFileError, and LookCloserError for what was not checked and is not clean.
     The staged table has the contract's columns, then ``_row`` (1-based row of the file), ``_deleted``, ``_held`` (NULL,
     or the struct column, rule, text), ``_original`` (the held row as JSON) and ``_duplicate``; ``_row`` is there only
-    when the shape numbers its rows, else it is the table's own row id + 1.
+    when the shape numbers its rows, else it is the table's own row id + 1. Not ``maybe_clean``, the rows are known to
+    break a rule.
     """
-    formats = {name: _likely_format(duck, shape, contract, name) for name in _time_columns(contract, shape)}
-    clean = _stage_clean(duck, contract, shape, formats, folder)
-    if clean is not None:
+    if maybe_clean and (clean := judge_clean(duck, contract, shape, folder)) is not None:
         return clean
     if not shape.checked:
         raise LookCloserError
+    formats = _likely_formats(duck, contract, shape)
     _stage(duck, contract, shape, formats)
     wrong = _wrongly_read_times(duck, contract, formats)
     if wrong:
@@ -99,12 +107,11 @@ def judge(duck: Duck, contract: Contract, shape: Shape, folder: Path) -> Staged:
     )
 
 
-def _stage_clean(
-    duck: Duck, contract: Contract, shape: Shape, formats: dict[str, TimeFormat], folder: Path
-) -> Staged | None:
-    """One pass from text to the lake's own file; None as soon as one row is not clean."""
+def judge_clean(duck: Duck, contract: Contract, shape: Shape, folder: Path) -> Staged | None:
+    """One pass from text to the lake's own file; None as soon as one row is not clean. Raises AmbiguousDatesError."""
     if shape.has_problems or DELETED_COLUMN in shape.columns:
         return None
+    formats = _likely_formats(duck, contract, shape)
     file = folder / f"{contract.name}.parquet"
     texts = [f"{text_of(contract, column, shape)} AS {text_name(column.name)}" for column in contract.columns]
     typed = [f"{value_of(column, shape, formats)} AS {quoted(column.name)}" for column in contract.columns]
@@ -114,7 +121,7 @@ def _stage_clean(
     checked_first = f"CASE WHEN {stop} THEN error('not clean') ELSE {first} END AS {first}"
     try:
         with _zone(duck, contract.timezone or shape.timezone):
-            duck.execute(
+            written = duck.execute(
                 f"""
                 COPY (
                     SELECT {", ".join([checked_first, *others])}
@@ -122,7 +129,7 @@ def _stage_clean(
                         SELECT *, {", ".join(typed)}
                         FROM (SELECT {", ".join(texts)}, false AS _deleted FROM {shape.table})
                     )
-                ) TO {literal(str(file))} (FORMAT parquet)
+                ) TO {literal(str(file))} (FORMAT parquet, RETURN_STATS)
                 """
             )
     except UnreadableInputError:
@@ -133,10 +140,11 @@ def _stage_clean(
         f"FROM read_parquet({literal(str(file))})"
     )
     table = f"temp.{quoted('clean_' + contract.name)}"
-    received = int(duck.value(f"SELECT count(*) FROM {table}"))
+    (_, received, _, _, counted, *_) = written[0]
     if not received or repeated(duck, contract, table):
         return None
-    return Staged(contract, table, frozenset(shape.columns), "NULL", received, 0, 0, file=file)
+    statistics = {column.name: counted[quoted(column.name)] for column in contract.columns}
+    return Staged(contract, table, frozenset(shape.columns), "NULL", received, 0, 0, file=file, statistics=statistics)
 
 
 @contextmanager
@@ -154,8 +162,9 @@ def staged_table(dataset: str) -> str:
     return f"temp.{quoted('staged_' + dataset)}"
 
 
-def _time_columns(contract: Contract, shape: Shape) -> list[str]:
-    return [c.name for c in contract.columns if c.type in ("date", "timestamp") and c.name in shape.columns]
+def _likely_formats(duck: Duck, contract: Contract, shape: Shape) -> dict[str, TimeFormat]:
+    names = [c.name for c in contract.columns if c.type in ("date", "timestamp") and c.name in shape.columns]
+    return {name: _likely_format(duck, shape, contract, name) for name in names}
 
 
 def _likely_format(duck: Duck, shape: Shape, contract: Contract, name: str) -> TimeFormat:

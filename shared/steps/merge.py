@@ -70,11 +70,12 @@ def plan_merge(duck: Duck, staged: Staged) -> Plan:
     key = ", ".join(quoted(column) for column in contract.key)
     good = f"(FROM {staged.table} WHERE _held IS NULL AND NOT _duplicate)"
     first = quoted(contract.key[0])
-    low, high = duck.execute(f"SELECT min({first}), max({first}) FROM {good}")[0]
+    filled = tables_with_rows(duck)
+    low, high = staged.range_of(contract.key[0]) or duck.execute(f"SELECT min({first}), max({first}) FROM {good}")[0]
     # By constants the catalog leaves out whole files: an upload of later keys costs the same however large the lake is.
     near = f"(FROM {lake_table(name)} WHERE {first} BETWEEN $low AND $high)"
     values = {"low": low, "high": high}
-    met = duck.value(f"SELECT EXISTS {near}", values)
+    met = f"main.{name}" in filled and duck.value(f"SELECT EXISTS {near}", values)
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE {quoted('existing_' + name)} AS FROM {near} AS kept "
         + (f"SEMI JOIN {good} AS staged USING ({key})" if met else "LIMIT 0"),
@@ -83,8 +84,8 @@ def plan_merge(duck: Duck, staged: Staged) -> Plan:
     columns = ", ".join(quoted(column.name) for column in contract.columns)
     if (
         not staged.deletes
-        and not duck.value(f"SELECT count(*) FROM {temp('existing', name)}")
-        and not _graves(duck, name)
+        and not (met and duck.value(f"SELECT count(*) FROM {temp('existing', name)}"))
+        and not ("teal.tombstones" in filled and _graves(duck, name))
     ):
         # The usual upload: nothing it brings was there before.
         duck.execute(f"CREATE OR REPLACE TEMP VIEW {quoted('fresh_' + name)} AS SELECT {columns} FROM {good}")
@@ -195,9 +196,12 @@ def temp(word: str, dataset: str) -> str:
     return f"temp.{quoted(f'{word}_{dataset}')}"
 
 
+def tables_with_rows(duck: Duck) -> frozenset[str]:
+    """Tables of the lake that ever held a row, such as ``main.orders``; others need not be asked."""
+    return frozenset(name for (name,) in duck.execute(statement("ingest/tables_with_rows")))
+
+
 def _graves(duck: Duck, dataset: str) -> int:
-    """How many deletions of the dataset are remembered; the catalog knows cheaply when there are none of any."""
-    if not duck.value(statement("ingest/has_tombstones")):
-        return 0
+    """How many deletions of the dataset are remembered."""
     sql = f"SELECT count(*) FROM {LAKE}.teal.tombstones WHERE dataset = $dataset"
     return int(duck.value(sql, {"dataset": dataset}))

@@ -13,13 +13,17 @@ from shared.steps.order import Order
 
 @dataclass(frozen=True)
 class Read:
-    """A file that was read and judged; ``staged[primary]`` has one row per row of the file."""
+    """A file that was read and judged; ``staged[primary]`` has one row per row of the file.
+
+    ``long_fractions`` is False when a sample of the file has no number of more than four decimals.
+    """
 
     staged: tuple[Staged, ...]
     primary: int
     source: str
     notes: tuple[str, ...]
     new_contracts: tuple[Contract, ...] = ()
+    long_fractions: bool = True
 
     @property
     def version(self) -> int:

@@ -8,48 +8,88 @@ from shared.catalog.writer import LAKE, Change
 from shared.duck import Duck, UnreadableInputError, literal
 from shared.errors import AmountTooLargeError
 from shared.sql.load import statement
-from shared.steps.merge import Plan, lake_table, temp
+from shared.steps.day_rollups import DAY_ROLLUPS, TOTALS, apply_days, plan_days
+from shared.steps.merge import Plan, lake_table, tables_with_rows, temp
 
 
-def plan_order_totals(duck: Duck, plans: Sequence[Plan]) -> bool:
+def plan_rollups(duck: Duck, plans: Sequence[Plan], zone: str) -> bool:
     """Add up the touched orders as they will be, into temporary table ``fresh_totals``; False when none is touched.
 
     Reads only. The lake is read before the merge writes, so that no file just written is read back: what the touched
-    orders will hold is what they keep plus what is fresh. Raises AmountTooLargeError.
+    orders will hold is what they keep plus what is fresh. ``zone`` is the installation's. Raises AmountTooLargeError.
     """
     planned = {plan.staged.contract.name: plan for plan in plans}
     orders, lines, products = (planned.get(name) for name in ("orders", "order_items", "products"))
+    filled = tables_with_rows(duck)
     touched = [f"SELECT order_id FROM {temp(word, 'orders')}" for word in _changing(orders)]
     # An order line counts by its order, so lines of an order that is not there yet touch none.
     for word in _changing(lines):
-        touched += _in_lake(duck, "orders", "order_id", f"SELECT order_id FROM {temp(word, 'order_items')}")
-    if products and (products.added or products.removed):
+        ids = f"SELECT order_id FROM {temp(word, 'order_items')}"
+        if "main.orders" in filled:
+            touched += _in_lake(duck, "orders", "order_id", ids, _span(duck, ids, lines if word == "fresh" else None))
+    if products and (products.added or products.removed) and "main.order_items" in filled:
         touched.append(_orders_with_changed_kinds(duck))
     if not touched:
         return False
     duck.execute(f"CREATE OR REPLACE TEMP TABLE touched_orders AS {' UNION ALL '.join(touched)}")
-    if not duck.value("SELECT count(*) FROM touched_orders"):
+    duck.execute(
+        "CREATE OR REPLACE TEMP TABLE touched_span AS "
+        "SELECT min(order_id) AS low, max(order_id) AS high FROM touched_orders"
+    )
+    span = _touched_span(duck)
+    if span is None:
         return False
     for name, key, plan in (("orders", "order_id", orders), ("order_items", "order_id, line_id", lines)):
-        _current(duck, name, key, plan)
-    _current_fees(duck, products)
+        _current(duck, name, key, plan, span if f"main.{name}" in filled else None)
+    _current_fees(duck, products, kept="main.products" in filled)
+    _add_up(duck)
+    near, values = "order_id BETWEEN $low AND $high", {"low": span[0], "high": span[1]}
+    former = f"FROM {TOTALS} LIMIT 0"
+    if "teal.order_totals" in filled and duck.value(f"SELECT EXISTS (FROM {TOTALS} WHERE {near})", values):
+        former = f"FROM (FROM {TOTALS} WHERE {near}) SEMI JOIN touched_orders USING (order_id)"
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE former_totals AS {former}", values if "$low" in former else None)
+    plan_days(duck, zone, filled)
+    return True
+
+
+def apply_rollups(change: Change, zone: str) -> None:
+    """Replace the touched orders' totals, and what adds them up, in the change's transaction."""
+    duck, removed = change.duck, 0
+    if (span := duck.execute("SELECT min(order_id), max(order_id) FROM former_totals")[0])[0] is not None:
+        near = {"low": span[0], "high": span[1]}
+        gone = "order_id BETWEEN $low AND $high AND order_id IN (SELECT order_id FROM former_totals)"
+        removed = int(duck.execute(f"DELETE FROM {TOTALS} WHERE {gone}", near)[0][0])
+    added = int(duck.execute(f"INSERT INTO {TOTALS} BY NAME FROM fresh_totals")[0][0])
+    change.touched("teal.order_totals", added=added, removed=removed)
+    apply_days(change, zone)
+
+
+def rebuild_rollups(change: Change, zone: str) -> int:
+    """Make every rollup anew from the facts, as days of ``zone``; returns the number of order totals.
+
+    Raises AmountTooLargeError.
+    """
+    duck = change.duck
+    for name in ("orders", "order_items"):
+        duck.execute(f"CREATE OR REPLACE TEMP VIEW current_{name} AS FROM {lake_table(name)}")
+    _current_fees(duck, None, kept=True)
+    duck.execute("CREATE OR REPLACE TEMP TABLE touched_orders AS SELECT order_id FROM current_orders")
+    _add_up(duck)
+    duck.execute("CREATE OR REPLACE TEMP TABLE former_totals AS FROM fresh_totals LIMIT 0")
+    plan_days(duck, zone, frozenset())
+    for table in ("order_totals", *DAY_ROLLUPS):
+        removed = int(duck.execute(f"DELETE FROM {LAKE}.teal.{table}")[0][0])
+        change.touched(f"teal.{table}", removed=removed)
+    apply_rollups(change, zone)
+    change.message = "rollups made anew"
+    return int(duck.value("SELECT count(*) FROM fresh_totals"))
+
+
+def _add_up(duck: Duck) -> None:
     try:
         duck.execute(f"CREATE OR REPLACE TEMP TABLE fresh_totals AS {statement('rollups/order_totals')}")
     except UnreadableInputError as error:
         raise AmountTooLargeError("An order comes to more than 14 digits before the decimal point.") from error
-    return True
-
-
-def apply_order_totals(change: Change) -> None:
-    """Replace the touched orders' totals, in the change's transaction."""
-    totals, removed = f"{LAKE}.teal.order_totals", 0
-    low, high = change.duck.execute("SELECT min(order_id), max(order_id) FROM touched_orders")[0]
-    near, values = "order_id BETWEEN $low AND $high", {"low": low, "high": high}
-    if change.duck.value(f"SELECT EXISTS (FROM {totals} WHERE {near})", values):
-        sql = f"DELETE FROM {totals} WHERE {near} AND order_id IN (FROM touched_orders)"
-        removed = int(change.duck.execute(sql, values)[0][0])
-    added = int(change.duck.execute(f"INSERT INTO {totals} BY NAME FROM fresh_totals")[0][0])
-    change.touched("teal.order_totals", added=added, removed=removed)
 
 
 def _changing(plan: Plan | None) -> list[str]:
@@ -57,20 +97,36 @@ def _changing(plan: Plan | None) -> list[str]:
     return [word for word, rows in (("fresh", plan.added), ("removed", plan.removed)) if rows] if plan else []
 
 
-def _in_lake(duck: Duck, name: str, columns: str, orders: str) -> list[str]:
-    """A SELECT of the lake's rows of these orders; none when the catalog's statistics rule out that there are any."""
+_Span = tuple[str, str]
+"""The least and the greatest of some ids: by constants the catalog leaves out whole files."""
+
+
+def _span(duck: Duck, orders: str, plan: Plan | None = None) -> _Span | None:
+    """The span of the orders of a SELECT; for the fresh rows of a plan, that of all its rows when it is known."""
+    if plan is not None and (known := plan.staged.range_of("order_id")) is not None:
+        return known
     low, high = duck.execute(f"SELECT min(order_id), max(order_id) FROM ({orders})")[0]
-    if low is None:
+    return None if low is None else (low, high)
+
+
+def _touched_span(duck: Duck) -> _Span | None:
+    low, high = duck.execute("SELECT low, high FROM touched_span")[0]
+    return None if low is None else (low, high)
+
+
+def _in_lake(duck: Duck, name: str, columns: str, orders: str, span: _Span | None) -> list[str]:
+    """A SELECT of the lake's rows of these orders; none when the catalog's statistics rule out that there are any."""
+    if span is None:
         return []
-    near = f"{lake_table(name)} WHERE order_id BETWEEN {literal(low)} AND {literal(high)}"
+    near = f"{lake_table(name)} WHERE order_id BETWEEN {literal(span[0])} AND {literal(span[1])}"
     if not duck.value(f"SELECT EXISTS (FROM {near})"):
         return []
     return [f"SELECT {columns} FROM (FROM {near}) SEMI JOIN ({orders}) USING (order_id)"]
 
 
-def _current(duck: Duck, name: str, key: str, plan: Plan | None) -> None:
-    """View ``current_<name>``: the rows the touched orders will have once this commit is in."""
-    (kept,) = _in_lake(duck, name, "*", "FROM touched_orders") or [f"SELECT * FROM {lake_table(name)} LIMIT 0"]
+def _current(duck: Duck, name: str, key: str, plan: Plan | None, span: _Span | None) -> None:
+    """View ``current_<name>``: the rows the touched orders will have; without a span the lake has none of them."""
+    (kept,) = _in_lake(duck, name, "*", "FROM touched_orders", span) or [f"SELECT * FROM {lake_table(name)} LIMIT 0"]
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE kept_{name} AS "
         + (f"FROM ({kept}) ANTI JOIN {temp('removed', name)} USING ({key})" if plan and plan.removed else kept)
@@ -81,15 +137,16 @@ def _current(duck: Duck, name: str, key: str, plan: Plan | None) -> None:
     duck.execute(f"CREATE OR REPLACE TEMP VIEW current_{name} AS FROM (FROM temp.kept_{name}{fresh}){there}")
 
 
-def _current_fees(duck: Duck, products: Plan | None) -> None:
-    """View ``current_fees``: products that are not goods; few, so lines join it and not all products."""
-    select = f"SELECT product_id, kind FROM {lake_table('products')} WHERE kind <> 'goods'"
+def _current_fees(duck: Duck, products: Plan | None, *, kept: bool) -> None:
+    """Table ``current_fees``: products that are not goods; few, so lines join it and not all products."""
+    condition = "kind <> 'goods'" if kept else "false"
+    select = f"SELECT product_id, kind FROM {lake_table('products')} WHERE {condition}"
     if products is not None:
         select = (
             f"SELECT * FROM ({select}) ANTI JOIN {temp('removed', 'products')} USING (product_id) "
             f"UNION ALL SELECT product_id, kind FROM {temp('fresh', 'products')} WHERE kind <> 'goods'"
         )
-    duck.execute(f"CREATE OR REPLACE TEMP VIEW current_fees AS {select}")
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE current_fees AS {select}")
 
 
 def _orders_with_changed_kinds(duck: Duck) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from shared.datasets.contract import DELETED_COLUMN, Contract
 from shared.duck import Duck, literal, quoted
 from shared.formats.expressions import detect_time_format, iso_time_format, number_expression, time_expression
-from shared.formats.table import TextTable
+from shared.formats.table import TextTable, counted
 from shared.sources.known import Source
 from shared.steps.judge import LookCloserError, Staged, judge
 from shared.steps.reading import FileContext, Read
@@ -38,7 +38,16 @@ def read_through_source(
                 "CREATE OR REPLACE TEMP VIEW raw AS SELECT rowid + 1 AS _row, * FROM raw_rows "
                 f"ANTI JOIN (SELECT _row - 1 AS place FROM {staged[0].table} WHERE _held IS NOT NULL) ON rowid = place"
             )
-    return Read(tuple(staged), 0, source.name, (*table.notes, f"Read as {source.title}."))
+    held = [_held_beside(one) for one in staged[1:] if one.held]
+    notes = (*table.notes, f"Read as {source.title}.", *held)
+    return Read(tuple(staged), 0, source.name, notes, long_fractions=table.long_fractions)
+
+
+def _held_beside(staged: Staged) -> str:
+    """The note on held rows that were made from the file's: the upload's counts are of the file's own rows."""
+    which = "is held; it has" if staged.held == 1 else "are held; they have"
+    rows = f"{counted(staged.held, 'row')} made for {staged.contract.name}"
+    return f"{rows} {which} no row number and no part in the counts."
 
 
 def _store_raw_rows(duck: Duck, source: Source, table: TextTable, zone: str) -> tuple[str, ...]:

@@ -64,11 +64,51 @@ def test_blank_rows_are_no_rows(shop, number, blank):
     assert (counts, rows) == ((ROWS, ROWS, 0, 0), (ROWS, TOTAL))
 
 
+def test_a_line_longer_than_any_buffer_holds_the_file(shop):
+    body = "".join(f"51-{row},2024-01-01,{'x' * (18_000_000 if row == 900 else 900)},1\n" for row in range(1_000))
+    outcome = shop.upload("orders", "long.csv", HEADER + body)
+    assert (outcome.status, outcome.reason_code) == ("held", "unreadable")
+    assert "Line 902" in outcome.reason
+
+
 def test_a_quantity_that_is_not_whole_is_held_however_many_are(shop):
     body = "order_id,line_id,quantity,unit_price\n" + "".join(f"{row},1,2,1\n" for row in range(ROWS)) + "x,1,6.5,1\n"
     outcome = shop.upload("order_items", "lines.csv", body)
     assert (outcome.counts.accepted, outcome.counts.held) == (ROWS, 1)
     assert shop.rows("SELECT count(*), sum(quantity) FROM order_items") == [(ROWS, 2 * ROWS)]
+
+
+def typed_lines(number: int) -> list[str]:
+    return [f"{number}-{row},{row % 3},2,-1,sale\n" for row in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("number", "bad", "held", "types"),
+    [
+        (31, "31-x,1,2,-1,\n", 0, {"sale": ROWS, "adjustment": 1}),
+        (32, "32-x,,2,3,sale\n", 0, {"sale": ROWS + 1}),
+        (33, "33-x,1,2,3,gift\n", 1, {"sale": ROWS}),
+        (34, "34-x,1,some,3,sale\n", 1, {"sale": ROWS}),
+        (35, "35-x,1,some,3,\n", 1, {"sale": ROWS}),
+    ],
+)
+def test_one_line_without_a_type_or_an_id_is_found_far_down(shop, number, bad, held, types):
+    body = typed_lines(number)
+    body.insert(FAR, bad)
+    header = "order_id,line_id,quantity,unit_price,line_type\n"
+    outcome = shop.upload("order_items", f"{number}.csv", header + "".join(body))
+    assert (outcome.counts.received, outcome.counts.accepted, outcome.counts.held) == (ROWS + 1, ROWS + 1 - held, held)
+    found = shop.rows(f"SELECT line_type, count(*) FROM order_items WHERE order_id LIKE '{number}-%' GROUP BY ALL")
+    assert dict(found) == types
+
+
+@pytest.mark.parametrize("letter", ["z", "é", "\U0010ffff"])
+def test_a_key_too_long_for_statistics_is_met_again(shop, letter):
+    header, key = "order_id,ordered_at,total\n", "y" + letter * 300
+    shop.upload("orders", "long.csv", f"{header}a-{letter},2024-01-01,1\n{key},2024-01-01,1\n")
+    again = shop.upload("orders", "again.csv", f"{header}{key},2024-01-01,1\n{key}!,2024-01-01,1\n")
+    assert (again.counts.accepted, again.counts.duplicate) == (1, 1)
+    assert shop.rows("SELECT count(*) FROM orders WHERE order_id LIKE $key", {"key": key + "%"}) == [(2,)]
 
 
 def test_blanks_around_cells_and_capitals_of_words_do_not_matter(shop):

@@ -189,9 +189,14 @@ def test_google_gets_sources_and_a_hashed_lock_to_install(tmp_path: Path) -> Non
     assert (tmp_path / "ingest" / "main.py").read_text() == (ROOT / "functions" / "ingest" / "main.py").read_text()
 
 
+def locked(cloud: str, function: str) -> str:
+    return locked_requirements(Target(cloud, function, "x86_64", "3.13", with_wheels=True))
+
+
+@pytest.mark.parametrize("function", ["query", "tidy"])
 @pytest.mark.parametrize("cloud", ["aws", "gcp"])
-def test_every_locked_requirement_has_a_version_and_hashes(cloud: str) -> None:
-    requirements = re.split(r"\n(?=[a-z0-9])", locked_requirements(cloud).strip())
+def test_every_locked_requirement_has_a_version_and_hashes(cloud: str, function: str) -> None:
+    requirements = re.split(r"\n(?=[a-z0-9])", locked(cloud, function).strip())
     for requirement in requirements:
         assert re.match(r"[a-z0-9._-]+==\S+", requirement), requirement
         assert "--hash=sha256:" in requirement, requirement
@@ -206,13 +211,23 @@ def test_no_lock_names_an_index() -> None:
 
 
 def test_everything_the_functions_import_is_locked() -> None:
-    locked = set(re.findall(r"^([a-z0-9._-]+)==", locked_requirements("aws") + locked_requirements("gcp"), re.M))
-    locked |= {"boto3", "botocore"}  # Lambda's runtime brings them, the lock of Google's package does not need them
+    names = {cloud: set(re.findall(r"^([a-z0-9._-]+)==", locked(cloud, "tidy"), re.M)) for cloud in ("aws", "gcp")}
+    known = names["aws"] | names["gcp"]
+    known |= {"boto3", "botocore"}  # Lambda's runtime brings them, the lock of Google's package does not need them
     for path in [*(ROOT / "shared").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
         if set(path.relative_to(ROOT).parts) & set(LAPTOP_ONLY):
             continue
         for name in foreign_imports(path):
-            assert PACKAGES_OF_MODULES.get(name, name.replace("_", "-")) in locked, f"{path.name} imports {name}"
+            assert PACKAGES_OF_MODULES.get(name, name.replace("_", "-")) in known, f"{path.name} imports {name}"
+
+
+def test_only_what_fits_models_carries_their_libraries() -> None:
+    for cloud in ("aws", "gcp"):
+        assert "numpy==" in locked(cloud, "tidy")
+        assert not [name for name in ("numpy==", "iminuit==") if name in locked(cloud, "query")]
+    for path in (ROOT / "shared").rglob("*.py"):
+        if {"numpy", "iminuit"} & foreign_imports(path):
+            assert path.parent.name == "models", path
 
 
 def imports(path: Path) -> set[str]:

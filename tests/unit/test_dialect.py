@@ -98,6 +98,11 @@ def test_an_empty_table_says_what_is_missing(text, said):
         (["1,234.50", "2,000.00"], "\t", ".", False),
         (["1,234", "5,678"], ";", ",", True),
         (["1,234", "5,678"], "\t", ".", True),
+        (["1.234", "5.678"], ";", ".", True),
+        (["1.234", "5.678"], "\t", ".", True),
+        (["1.234", "0.5"], ";", ".", False),
+        (["1.234", "5,6"], ";", ",", True),
+        (["1.234", "5.678"], ",", ".", False),
         (["1,7"], ",", ".", True),
         (["abc", "d,e"], ";", ".", False),
     ],
@@ -105,6 +110,21 @@ def test_an_empty_table_says_what_is_missing(text, said):
 def test_the_decimal_sign_is_proven_or_noted(cells, delimiter, decimal, noted):
     found, note = guess_decimal([[cell] for cell in cells], delimiter)
     assert (found, bool(note)) == (decimal, noted)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_long"),
+    [
+        ("id,total\n1,12.50\n2,3.1234\n", False),
+        ("id,day\n1,20240101\n2,20240102\n", False),
+        ("id,total\n1,12.50\n2,3.12345\n", True),
+        ("id,total\n1,12.50\n2,1E-05\n", True),
+        ("id;total\n1;1.000,5\n2;3,12345\n", True),
+        ("id;total\n1;1.000,5\n2;3,1234\n", False),
+    ],
+)
+def test_only_a_sample_with_many_decimals_asks_for_a_second_look(text, is_long):
+    assert seen(text).long_fractions == is_long
 
 
 def test_repeated_and_missing_names_are_renamed_never_dropped():

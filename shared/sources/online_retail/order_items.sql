@@ -16,10 +16,7 @@ numbered AS (
 SELECT
     raw._row,
     InvoiceNo                   AS order_id,
-    CASE
-        WHEN coalesce(occurrence, 1) = 1 THEN trim(StockCode)
-        ELSE trim(StockCode) || ':' || occurrence
-    END                         AS line_id,
+    CASE WHEN occurrence > 1 THEN concat(trim(StockCode), ':', occurrence) ELSE trim(StockCode) END AS line_id,
     trim(StockCode)             AS product_id,
     Description                 AS description,
     Quantity                    AS quantity,

@@ -52,71 +52,66 @@ line_sums AS (
 
 -- An order with sales of several kinds is counted by the first of them.
 orders_with_lines AS (
-    SELECT order_id, min(kind) FILTER (has_sale) AS counted_kind
+    SELECT
+        order_id,
+        min(kind) FILTER (has_sale) AS counted_kind,
+        bool_or(kind = 'goods')     AS has_goods
     FROM line_sums
     GROUP BY order_id
 ),
 
-whole_orders AS (
-    SELECT
-        orders.*,
-        orders_with_lines.order_id IS NULL AND total IS NOT NULL AS is_alone,
-        is_alone AND total > 0                                   AS is_sale,
-        is_alone AND total < 0                                   AS is_return,
-        total - tax - shipping + discount                        AS own_amount,
-        discount <> 0 OR tax <> 0 OR shipping <> 0               AS has_own,
-        CASE WHEN is_sale THEN 'goods' ELSE counted_kind END     AS counted_kind
-    FROM orders
-    LEFT JOIN orders_with_lines USING (order_id)
+-- Every order with lines has a row of goods, for what belongs to the order as a whole.
+kinds AS (
+    SELECT line_sums.*, counted_kind, true AS has_lines
+    FROM line_sums
+    INNER JOIN orders_with_lines USING (order_id)
+    UNION ALL BY NAME
+    SELECT order_id, 'goods' AS kind, counted_kind, false AS has_lines
+    FROM orders_with_lines
+    WHERE NOT has_goods
 ),
 
-kinds AS (
+-- An order is read once, with each of its kinds, or alone.
+order_kinds AS (
     SELECT
-        whole.order_id,
-        'goods'                                                                     AS kind,
-        coalesce(gross_sales, 0) + CASE WHEN is_sale THEN own_amount ELSE 0 END     AS gross_sales,
-        coalesce(discounts, 0) + discount                                           AS discounts,
-        coalesce(returns, 0) - refunded + CASE WHEN is_return THEN own_amount ELSE 0 END AS returns,
-        coalesce(adjustments, 0)                                                    AS adjustments,
-        tax,
-        shipping,
-        coalesce(units, 0)                                                          AS units,
-        coalesce(returned_units, 0)                                                 AS returned_units,
-        coalesce(is_sales, false) OR has_own OR refunded <> 0 OR is_sale OR is_return AS is_sales,
-        coalesce(has_adjustment, false)                                             AS has_adjustment,
-        coalesce(has_zero, false) OR (is_alone AND total = 0)                       AS has_zero,
-        coalesce(has_sale, false) OR is_sale                                        AS has_sale
-    FROM whole_orders AS whole
-    LEFT JOIN line_sums ON line_sums.order_id = whole.order_id AND line_sums.kind = 'goods'
-    WHERE line_sums.order_id IS NOT NULL OR is_alone OR has_own OR refunded <> 0
-    UNION ALL BY NAME
-    SELECT *, 0 AS tax, 0 AS shipping
-    FROM line_sums
-    WHERE kind <> 'goods'
+        orders.*,
+        kinds.* EXCLUDE (order_id, kind, counted_kind),
+        coalesce(kinds.kind, 'goods')                                  AS kind,
+        kinds.order_id IS NULL AND total IS NOT NULL                   AS is_alone,
+        is_alone AND total > 0                                         AS is_sale,
+        is_alone AND total < 0                                         AS is_return,
+        total - tax - shipping + discount                              AS own_amount,
+        coalesce(kinds.kind, 'goods') = 'goods'                        AS is_goods,
+        is_goods AND (discount <> 0 OR tax <> 0 OR shipping <> 0 OR refunded <> 0) AS has_own,
+        CASE WHEN is_sale THEN 'goods' ELSE counted_kind END           AS counted_kind
+    FROM orders
+    LEFT JOIN kinds USING (order_id)
 )
 
 SELECT
-    kinds.order_id,
-    kinds.kind,
-    whole.ordered_at,
-    whole.customer_id,
-    whole.country,
-    whole.channel,
-    whole.currency,
-    kinds.gross_sales::DECIMAL(18, 4)                        AS gross_sales,
-    kinds.discounts::DECIMAL(18, 4)                          AS discounts,
-    kinds.returns::DECIMAL(18, 4)                            AS returns,
-    kinds.adjustments::DECIMAL(18, 4)                        AS adjustments,
-    kinds.tax::DECIMAL(18, 4)                                AS tax,
-    kinds.shipping::DECIMAL(18, 4)                           AS shipping,
-    kinds.units::BIGINT                                      AS units,
-    kinds.returned_units::BIGINT                             AS returned_units,
-    kinds.is_sales,
-    kinds.has_adjustment,
-    kinds.has_zero,
-    kinds.has_sale,
-    whole.counted_kind IS NOT NULL                           AS order_has_sale,
-    kinds.kind IS NOT DISTINCT FROM whole.counted_kind       AS counts_order
-FROM kinds
-INNER JOIN whole_orders AS whole USING (order_id)
-ORDER BY whole.ordered_at
+    order_id,
+    kind,
+    ordered_at,
+    customer_id,
+    country,
+    channel,
+    currency,
+    (coalesce(gross_sales, 0) + CASE WHEN is_sale THEN own_amount ELSE 0 END)::DECIMAL(18, 4) AS gross_sales,
+    (coalesce(discounts, 0) + CASE WHEN is_goods THEN discount ELSE 0 END)::DECIMAL(18, 4)    AS discounts,
+    (
+        coalesce(returns, 0) - CASE WHEN is_goods THEN refunded ELSE 0 END + CASE WHEN is_return THEN own_amount ELSE 0 END
+    )::DECIMAL(18, 4)                                                                         AS returns,
+    coalesce(adjustments, 0)::DECIMAL(18, 4)                                                  AS adjustments,
+    CASE WHEN is_goods THEN tax ELSE 0 END::DECIMAL(18, 4)                                    AS tax,
+    CASE WHEN is_goods THEN shipping ELSE 0 END::DECIMAL(18, 4)                               AS shipping,
+    coalesce(units, 0)::BIGINT                                                                AS units,
+    coalesce(returned_units, 0)::BIGINT                                                       AS returned_units,
+    coalesce(is_sales, false) OR has_own OR is_sale OR is_return                              AS is_sales,
+    coalesce(has_adjustment, false)                                                           AS has_adjustment,
+    coalesce(has_zero, false) OR (is_alone AND total = 0)                                     AS has_zero,
+    coalesce(has_sale, false) OR is_sale                                                      AS has_sale,
+    counted_kind IS NOT NULL                                                                  AS order_has_sale,
+    kind IS NOT DISTINCT FROM counted_kind                                                    AS counts_order
+FROM order_kinds
+WHERE has_lines OR is_alone OR has_own
+ORDER BY ordered_at
