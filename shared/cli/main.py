@@ -14,10 +14,11 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from shared.cli.files import upload
-from shared.cli.health import doctor, tidy
+from shared.cli.health import doctor, rebuild, tidy
 from shared.cli.keys import keys
 from shared.cli.lake import datasets, rollback, snapshots
 from shared.cli.questions import ask
+from shared.cli.sample import sample
 from shared.cli.serve import run
 from shared.errors import AppError
 from shared.settings import Settings
@@ -29,7 +30,7 @@ def main() -> None:
     """Teal: a bucket becomes an analytics API."""
 
 
-for command in (run, upload, ask, datasets, snapshots, rollback, doctor, tidy, keys):
+for command in (run, upload, ask, datasets, snapshots, rollback, doctor, tidy, rebuild, keys, sample):
     main.add_command(command)
 
 
