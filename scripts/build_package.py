@@ -50,7 +50,9 @@ UNUSED = (
     "direct_url.json",
 )
 """Of the installed wheels. Licences stay, which are due to their authors, and METADATA, which is read at run time."""
-LAPTOP_ONLY = tuple(f"{name}{suffix}" for name in ("cli", "laptop", "remote", "sample", "terminal") for suffix in ("", ".py"))
+LAPTOP_ONLY = tuple(
+    f"{name}{suffix}" for name in ("cli", "laptop", "remote", "sample", "terminal") for suffix in ("", ".py")
+)
 """Of our own code, as modules or folders: the command line, how it looks, and how it talks to a deployed API."""
 UNUSED_PARTS = ("duckdb/experimental", "adbc_driver_duckdb", "_duckdb-stubs", "pydantic/v1")
 """FastAPI imports pydantic.v1 only to find out that nobody uses it, and takes its absence for an answer (35 ms)."""

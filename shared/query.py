@@ -31,7 +31,7 @@ from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
 from shared.sql.load import statement
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Part of every ETag: raised when the same question may give other bytes than before."""
 
 DOLLARS_PER_GB_SECOND = 0.0000133334
@@ -97,10 +97,14 @@ class QueryRules:
 
 @dataclass(frozen=True)
 class Facts:
-    """What is true of a snapshot, whatever is asked: span of its orders, data files and their bytes by table."""
+    """What is true of a snapshot, whatever is asked: span of its orders, data files and their bytes by table.
+
+    ``rollup_zone`` is the time zone of the days of its rollups, "" when there is none or more than one.
+    """
 
     span: tuple[datetime, datetime] | None
     files: Mapping[str, tuple[int, int]]
+    rollup_zone: str = ""
 
     def touched(self, tables: tuple[str, ...]) -> tuple[int, int]:
         """Files and bytes of some tables: an upper bound of what a question reads."""
@@ -239,6 +243,7 @@ class AskQuestion:
             currency=self.rules.currency,
             sees_personal=asked.sees_personal,
             span=facts.span,
+            rollup_zone=facts.rollup_zone,
         )
 
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
@@ -287,7 +292,9 @@ def _facts_of(lake: PinnedLake) -> Facts:
         table: (int(count), int(size))
         for table, count, size in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})
     }
-    return Facts((_instant(first), _instant(last)) if first is not None else None, files)
+    zones = [row[0] for row in lake.duck.execute(statement("sales/zones"))] if "sales_days" in lake.tables() else []
+    span = (_instant(first), _instant(last)) if first is not None else None
+    return Facts(span, files, zones[0] if len(zones) == 1 else "")
 
 
 def _instant(microseconds: int) -> datetime:

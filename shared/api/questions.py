@@ -15,7 +15,24 @@ from shared.answers.encode import MEDIA_TYPES, Format, Numbers
 from shared.api.auth import GuardedRoute
 from shared.api.formats import wanted
 from shared.datasets.question import QUESTIONS, Question
-from shared.datasets.questions import sales  # noqa: F401 - defining a question registers it
+from shared.datasets.questions import (  # noqa: F401 - defining a question registers it
+    customers_cohorts,
+    customers_detail,
+    customers_loyalty,
+    customers_new,
+    customers_rfm,
+    events_conversion,
+    events_funnel,
+    events_sessions,
+    operations,
+    products,
+    products_affinity,
+    products_detail,
+    products_recommendations,
+    sales,
+    sales_heatmap,
+    sales_returns,
+)
 from shared.datasets.questions.definitions import definition, described, names
 from shared.errors import InvalidParameterError
 from shared.keys import Principal

@@ -32,6 +32,8 @@ class Context:
     sees_personal: bool = False
     span: tuple[datetime, datetime] | None = None
     """The first and the last instant of an order in the snapshot."""
+    rollup_zone: str = ""
+    """The time zone of the days of its rollups; "" when there are none, or of several."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,19 @@ class Question(BaseModel):
     """What it answers, each defined in ``questions/metrics.py``."""
     example: ClassVar[Mapping[str, str]] = {}
     """Parameters of the example that stands with its definition."""
-    personal: ClassVar[bool] = False
-    """The answer shows personal data to those who may see it, so it is kept apart for them."""
+    group_columns: ClassVar[tuple[str, ...]] = ()
+    """What it answers beside with `group_by`."""
 
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
         # A class that only adds parameters to a question is not another question.
         if cls.__dict__.get("name"):
             QUESTIONS[cls.name] = cls
+
+    @property
+    def personal(self) -> bool:
+        """The answer shows personal data to those who may see it, so it is kept apart for them."""
+        return False
 
     @abstractmethod
     def statement(self, context: Context) -> Statement:

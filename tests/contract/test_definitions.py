@@ -41,14 +41,22 @@ def test_every_column_of_an_answer_is_defined(web, name):
     answer = web.client.get(f"/v1/{name}", params=dict(question.example)).json()
     assert tuple(column["name"] for column in answer["columns"]) == question.columns
     assert set(question.columns) <= set(COLUMNS)
-    compared = {"from": "2011-11-01", "to": "2011-12-01", **question.example, "compare": "previous_year"}
-    columns = web.client.get(f"/v1/{name}", params=compared).json()["columns"]
-    suffixed = [f"{metric}{suffix}" for metric in METRICS for suffix in ("_previous", "_change")]
-    assert [column["name"] for column in columns] == [*question.columns, *suffixed]
+    parameters = question.model_json_schema(by_alias=True)["properties"]
+    if "compare" in parameters:
+        compared = {"from": "2011-11-01", "to": "2011-12-01", **question.example, "compare": "previous_year"}
+        columns = web.client.get(f"/v1/{name}", params=compared).json()["columns"]
+        suffixed = [f"{metric}{suffix}" for metric in METRICS for suffix in ("_previous", "_change")]
+        assert [column["name"] for column in columns] == [*question.columns, *suffixed]
+    assert bool(question.group_columns) == ("group_by" in parameters)
+    if question.group_columns:
+        grouped = web.client.get(f"/v1/{name}", params={**question.example, "group_by": "country"}).json()
+        assert sorted(column["name"] for column in grouped["columns"]) == sorted(
+            [*question.columns, *question.group_columns]
+        )
 
 
 def test_every_column_has_a_formula_and_a_question_that_answers_it():
-    answered = {column for question in QUESTIONS.values() for column in question.columns}
+    answered = {column for question in QUESTIONS.values() for column in (*question.columns, *question.group_columns)}
     assert answered == set(COLUMNS)
     assert all(metric.meaning and metric.formula for metric in COLUMNS.values())
 

@@ -142,9 +142,8 @@ def _check_periods(web: Web, facts: list[tuple[dict[str, Any], dict[str, Any]]])
         groups: dict[str, list[Any]] = {}
         for order, made in facts:
             local = datetime.fromisoformat(order["ordered_at"]).astimezone(ZoneInfo("Europe/Berlin"))
-            groups.setdefault(f"{local:%Y-%m-%dT%H:00}" if grain == "hour" else f"{local:%Y-%m-%d}", []).append(
-                (order, made)
-            )
+            hour = local.replace(minute=0).isoformat(timespec="minutes")
+            groups.setdefault(hour if grain == "hour" else hour[:10], []).append((order, made))
         rows = web.rows("sales/by-period", grain=grain, timezone="Europe/Berlin")
         assert {row["period"] for row in rows} >= {period for period, group in groups.items() if any_counts(group)}
         for row in rows:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from shared import errors
+from shared.api import questions  # noqa: F401 - registers all of them
 from shared.datasets.question import QUESTIONS
-from shared.datasets.questions import sales  # noqa: F401 - registers its questions
 from shared.datasets.registry import built_in
 from shared.settings import Settings
 from shared.sources.known import sources

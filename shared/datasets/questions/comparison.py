@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.datasets.question import Statement
@@ -16,22 +17,28 @@ def renamed(before: Statement) -> Statement:
     return replace(before, sql=sql, values={f"before_{name}": value for name, value in before.values.items()})
 
 
-def compared(now: Statement, before: Statement, key: str, order: str = "", *, zeros: bool = False) -> Statement:
-    """Each row of ``now`` beside the row of ``before`` with the same key; "" compares the only rows.
+def compared(now: Statement, before: Statement | None, columns: Sequence[str], order: str, known: str) -> Statement:
+    """The rows of ``now``, and with ``before`` each metric beside the earlier one of the same bucket and value.
 
-    Where there is no row before, its metrics are null, or with ``zeros`` what they are when nothing happens.
+    ``now`` is CTEs up to ``answer``, ``before`` is CTEs with ``metrics`` and ``whole``; the former may read ``before``.
+    Where there is no row before, its metrics are null; or what they are when nothing happens, if ``known`` (SQL).
     """
+    asked = ", ".join(f"answer.{column}" for column in columns)
+    if before is None:
+        return Statement(
+            f"{now.sql} SELECT {asked}, seen AS _seen FROM answer ORDER BY {order}", now.values, has_seen=True
+        )
     before = renamed(before)
     pairs = ", ".join(
-        f"{f'coalesce(before.{m}, 0)' if zeros and m != 'aov' else f'before.{m}'} AS {m}_previous, "
-        f"round((now.{m} - before.{m}) / nullif(before.{m}, 0), 6)::DECIMAL(18, 6) AS {m}_change"
+        f"{f'CASE WHEN {known} THEN coalesce(before.{m}, 0) ELSE before.{m} END' if m != 'aov' else f'before.{m}'} "
+        f"AS {m}_previous, round((answer.{m} - before.{m}) / nullif(before.{m}, 0), 6)::DECIMAL(18, 6) AS {m}_change"
         for m in METRICS
     )
-    join = f"LEFT JOIN before ON before.{key} IS NOT DISTINCT FROM now.{key}" if key else "CROSS JOIN before"
     sql = (
-        f"WITH now AS MATERIALIZED (\n{now.sql}\n), before AS MATERIALIZED (\n{before.sql}\n) "
-        f"SELECT now.* EXCLUDE (_seen), {pairs}, "
-        f"list_concat(now._seen, (SELECT any_value(_seen) FROM before)) AS _seen FROM now {join}"
+        f"WITH before AS MATERIALIZED (\n{before.sql} SELECT metrics.*, seen FROM metrics CROSS JOIN whole\n) "
+        f"SELECT {asked}, {pairs}, list_concat(answer.seen, (SELECT any_value(seen) FROM before)) AS _seen "
+        f"FROM (\n{now.sql} FROM answer\n) AS answer "
+        "LEFT JOIN before ON before.bucket = answer.bucket AND before.value IS NOT DISTINCT FROM answer.value "
+        f"ORDER BY {order}"
     )
-    ordered = f"{sql} ORDER BY {order or f'now.{key}'}" if key else sql
-    return Statement(ordered, {**now.values, **before.values}, has_seen=True)
+    return Statement(sql, {**now.values, **before.values}, has_seen=True)

@@ -40,6 +40,7 @@ def described(question: type[Question]) -> dict[str, Any]:
         "url": f"/v1/{question.name}",
         "parameters": {name: str(told.get("description", "")) for name, told in _fields(question).items()},
         "columns": {name: COLUMNS[name].meaning for name in question.columns},
+        "group_columns": {name: COLUMNS[name].meaning for name in question.group_columns},
     }
 
 
@@ -47,7 +48,7 @@ def text(name: str) -> str:
     """The definition as Markdown; docs/definitions/<name>.md begins with it."""
     if name in COLUMNS:
         metric = COLUMNS[name]
-        asked = ", ".join(f"`{question.name}`" for question in QUESTIONS.values() if name in question.columns)
+        asked = ", ".join(f"`{question.name}`" for question in QUESTIONS.values() if name in _answered(question))
         lines = [
             f"# {metric.title}",
             "",
@@ -61,7 +62,10 @@ def text(name: str) -> str:
     question = QUESTIONS[name]
     lines = [f"# {question.title}", "", f"`GET /v1/{name}`", "", _meaning(question), ""]
     lines += ["## Columns", "", "| column | meaning | formula |", "| --- | --- | --- |"]
-    lines += [f"| `{column}` | {COLUMNS[column].meaning} | {COLUMNS[column].formula} |" for column in question.columns]
+    lines += [
+        f"| `{column}` | {COLUMNS[column].meaning}{_with(question, column)} | {COLUMNS[column].formula} |"
+        for column in _answered(question)
+    ]
     lines += ["", "## Parameters", "", "| parameter | meaning | default |", "| --- | --- | --- |"]
     lines += [
         f"| `{field}` | {told.get('description', '')}{_choices(told)} | {_default(told)} |"
@@ -75,6 +79,14 @@ def _meaning(question: type[Question]) -> str:
     own, *family = [base for base in question.__mro__ if issubclass(base, Question) and base is not Question]
     rules = [cleandoc(one.__doc__ or "").partition("\n\n")[2] for one in family]
     return "\n\n".join([cleandoc(own.__doc__ or ""), *filter(None, rules)])
+
+
+def _answered(question: type[Question]) -> tuple[str, ...]:
+    return (*question.columns, *question.group_columns)
+
+
+def _with(question: type[Question], column: str) -> str:
+    return " With `group_by`." if column in question.group_columns else ""
 
 
 def _fields(question: type[Question]) -> dict[str, dict[str, Any]]:

@@ -1,25 +1,23 @@
-"""Ranges and time zones of questions: days and instants as they are asked for, local time as SQL; nothing is run."""
+"""Ranges and time zones of questions: days and instants as they are asked for, and the earlier ones beside them."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from shared.datasets.questions.clocks import clock
 from shared.errors import InvalidParameterError, InvalidTimezoneError
 
-Shift = Callable[[datetime | None, ZoneInfo], datetime | None]
-
-FIRST_YEAR, LAST_YEAR = 1900, 2100
-"""Clocks changed between these; whoever dates an order outside has other troubles, and gets the nearest offset."""
+Shift = Callable[[datetime, ZoneInfo], datetime]
+"""From an instant, by the clock of the zone, to an earlier one."""
 
 MAX_PERIODS = 200_000
-"""Periods of one answer: twenty years of hours, five hundred of days."""
+"""Periods of one answer, in all groups together: twenty years of hours, five hundred of days."""
 
 _SHORTEST_HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 28 * 24, "quarter": 90 * 24, "year": 365 * 24}
-_WEEK_SECONDS = 7 * 86_400
 _NOT_ZONES = ("posix/", "right/", "localtime", "posixrules")
 
 
@@ -47,22 +45,47 @@ def instant(name: str, text: str | None, zone: ZoneInfo) -> datetime | None:
 
 
 def back(step: str) -> Shift:
-    """Earlier by a step such as ``1 month``; a day that the earlier month lacks is its last one."""
+    """Earlier by a step such as ``1 month``, by the clock on the wall.
 
-    def earlier(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-        if moment is None:
-            return None
-        count, unit = int(step.split(maxsplit=1)[0]), step.split()[1].rstrip("s")
-        if unit in ("hour", "day"):
-            return moment - timedelta(**{unit + "s": count})
+    Ranges that follow each other do so earlier too, and every earlier instant is in one of them: a day that the earlier
+    month lacks is the end of that month (29 February becomes the first instant of 1 March), and so is an hour that the
+    clock shows for the second time the end of that hour.
+    """
+    count, unit = int(step.split(maxsplit=1)[0]), step.split()[1].rstrip("s")
+
+    def earlier(moment: datetime, zone: ZoneInfo) -> datetime:
+        if moment.fold:
+            moment = clock(zone, moment, moment).end_of_repeat(moment).astimezone(zone)
+        if unit == "day":
+            return moment - timedelta(days=count)
         months = moment.year * 12 + moment.month - 1 - count * (12 if unit == "year" else 1)
         year, month = divmod(months, 12)
-        for day in range(moment.day, 27, -1):
-            try:
-                return moment.replace(year=year, month=month + 1, day=day)
-            except ValueError:
-                continue
+        if moment.day > monthrange(year, month + 1)[1]:
+            return datetime(year, month + 2, 1, tzinfo=zone)
         return moment.replace(year=year, month=month + 1)
+
+    return earlier
+
+
+def hour_before(moment: datetime, zone: ZoneInfo) -> datetime:
+    """As far into the hour before as ``moment`` is into its hour; where that one is shorter, its end."""
+    around = clock(zone, moment, moment)
+    start = around.hour_of(moment)
+    before = around.hour_of(start - timedelta(microseconds=1))
+    return min(before + (moment - start), start)
+
+
+def range_before(start: datetime, end: datetime) -> Shift:
+    """From a range to the one that ends where it starts: as many days if it is of whole days, else as much time."""
+
+    def earlier(moment: datetime, zone: ZoneInfo) -> datetime:
+        # Instants of one zone are compared and subtracted by the clock on the wall; these are not meant so.
+        if moment.timestamp() == end.timestamp():
+            return start
+        first, last = start.astimezone(zone), end.astimezone(zone)
+        if first.time() == last.time() and first.date() < last.date():
+            return first - (last.date() - first.date())
+        return start.astimezone(UTC) - (end.astimezone(UTC) - start.astimezone(UTC))
 
     return earlier
 
@@ -70,11 +93,12 @@ def back(step: str) -> Shift:
 def shifted(moment: datetime | None, zone: ZoneInfo, shift: Shift | None, name: str) -> datetime | None:
     """The instant, or the earlier one. Raises InvalidParameterError where no calendar of ours has it."""
     try:
-        found = moment if shift is None else shift(moment, zone)
-        if found is not None:
-            # Also by the clocks that it will be read on: the first day of the year 1 is in the year 0 to the west.
-            for clock in (UTC, zone):
-                found.astimezone(clock)
+        if moment is None:
+            return None
+        found = moment if shift is None else shift(moment.astimezone(zone), zone)
+        # Also by the clocks that it will be read on: the first day of the year 1 is in the year 0 to the west.
+        for read_on in (UTC, zone):
+            found.astimezone(read_on)
     except (ValueError, OverflowError):
         compared = ", or is compared with one" if shift else ""
         raise InvalidParameterError(f"{name}: is a time outside of the years 1 to 9999{compared}") from None
@@ -95,61 +119,5 @@ def require_few_periods(
 
 
 def local_time(column: str, zone: ZoneInfo, first: datetime | None, last: datetime | None) -> str:
-    """SQL for the wall-clock time of a TIMESTAMPTZ column whose values lie between two instants.
-
-    The engine's own conversion takes 0.4 µs a row, several times as much as everything that is added up. The few
-    changes of the clock in between, as comparisons of integers, take a twentieth of it.
-    """
-    if first is None or last is None:
-        first = last = datetime(2000, 1, 1, tzinfo=UTC)
-    instants = [
-        (second, offset)
-        for year in range(max(first.year - 1, FIRST_YEAR), min(last.year + 1, LAST_YEAR) + 1)
-        for second, offset in _changes(zone, year)
-    ]
-    begin, end = first.timestamp(), last.timestamp()
-    earlier = bisect_left(instants, (begin, -_WEEK_SECONDS))
-    between = [change for change in instants[earlier:] if change[0] <= end]
-    before = instants[earlier - 1][1] if earlier else _offset(zone, max(begin, _second(FIRST_YEAR)))
-    return f"make_timestamp(epoch_us({column}) + {_offset_sql(f'epoch_us({column})', between, before)})"
-
-
-def _offset_sql(value: str, changes: list[tuple[int, int]], before: int) -> str:
-    """Microseconds east of UTC, found by halving."""
-    if not changes:
-        return str(before * 1_000_000)
-    middle = len(changes) // 2
-    second, offset = changes[middle]
-    earlier = _offset_sql(value, changes[:middle], before)
-    later = _offset_sql(value, changes[middle + 1 :], offset)
-    return earlier if earlier == later else f"CASE WHEN {value} < {second * 1_000_000} THEN {earlier} ELSE {later} END"
-
-
-@cache
-def _changes(zone: ZoneInfo, year: int) -> list[tuple[int, int]]:
-    """Changes of the clock in a year: the second (since 1970, UTC) from which on an offset in seconds holds."""
-    found, second, end = [], _second(year), _second(year + 1)
-    offset = _offset(zone, second)
-    while second < end:
-        following = min(second + _WEEK_SECONDS, end)
-        if (after := _offset(zone, following)) != offset:
-            found.append((_change_between(zone, second, following), after))
-        second, offset = following, after
-    return found
-
-
-def _change_between(zone: ZoneInfo, before: int, after: int) -> int:
-    old = _offset(zone, before)
-    while after - before > 1:
-        middle = (before + after) // 2
-        before, after = (middle, after) if _offset(zone, middle) == old else (before, middle)
-    return after
-
-
-def _offset(zone: ZoneInfo, second: float) -> int:
-    told = datetime.fromtimestamp(second, zone).utcoffset()
-    return int(told.total_seconds()) if told else 0
-
-
-def _second(year: int) -> int:
-    return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
+    """SQL for the wall-clock time of a TIMESTAMPTZ column whose values lie between two instants."""
+    return clock(zone, first, last).local_time(column)

@@ -1,6 +1,7 @@
--- The lines of `line_buckets` added up per bucket and order, so that an order with several lines counts once.
+-- The lines of `line_buckets` added up per bucket, value and order, so that an order with several lines counts once.
 SELECT
     bucket,
+    value,
     any_value(customer_id)       AS customer_id,
     any_value(currency)          AS currency,
     sum(gross_sales)             AS gross_sales,
@@ -15,4 +16,4 @@ SELECT
     bool_or(of_order)            AS of_order,
     min(missing_rate)            AS missing_rate
 FROM line_buckets
-GROUP BY bucket, order_id
+GROUP BY bucket, value, order_id

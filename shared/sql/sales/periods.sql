@@ -3,8 +3,11 @@
 SELECT
     unnest(
         generate_series(
-            coalesce(date_trunc($grain, $local_from::TIMESTAMP), min(bucket)),
-            coalesce($local_to::TIMESTAMP - INTERVAL 1 MICROSECOND, max(bucket)),
+            least(
+                CASE $grain WHEN 'hour' THEN $local_from::TIMESTAMP ELSE date_trunc($grain, $local_from::TIMESTAMP) END,
+                min(bucket)
+            ),
+            greatest($local_to::TIMESTAMP - INTERVAL 1 MICROSECOND, max(bucket)),
             CAST($step AS INTERVAL)
         )
     )                                                                AS bucket,

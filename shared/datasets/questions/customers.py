@@ -1,0 +1,85 @@
+"""What all questions about customers share: whose orders count, up to when, and in which currency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, time, timedelta
+from typing import Any, ClassVar
+
+from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.questions.ranges import local_time
+from shared.datasets.questions.sales import SalesQuestion
+from shared.sql.load import statement
+
+HISTORY = ("sales/facts_of_orders", "sales/factors", "sales/converted", "sales/currencies")
+"""The SQL by which every customer's orders are read."""
+TOTALS = (*HISTORY, "customers/totals", "customers/whole")
+
+
+class CustomerQuestion(SalesQuestion):
+    """What all questions about customers share.
+
+    A customer is a `customer_id`; guest orders are nobody's and left out. An order is one with a sale line; returns
+    lower net sales, but are no orders. `to` is the moment that is asked about: what comes after it is not looked at.
+    Its default is the end of the data, the local midnight after the last order of the snapshot, so that a snapshot
+    always gives the same answer; JSON says it as `until`. Who is new and which order was a customer's first is
+    judged by all orders before `to`, also by those before `from`. What country, channel, kind or currency filter
+    out is not there at all: a first order is then the first of that country.
+    """
+
+    customers: ClassVar[str] = "known"  # type: ignore[misc] # a parameter of sales, but not of customers
+    compare: ClassVar[None] = None  # type: ignore[misc] # as above
+    product: ClassVar[None] = None  # type: ignore[misc] # as above
+    category: ClassVar[None] = None  # type: ignore[misc] # as above
+
+    def everybody(self) -> CustomerQuestion:
+        """The question whose facts are added up: this one, unless it shows some customers among all."""
+        return self
+
+    def until(self, context: Context) -> datetime:
+        """The first instant that is not looked at. Raises InvalidParameterError."""
+        end = self.asked_range(context)[1]
+        if end is not None or context.span is None:
+            return end or context.committed_at
+        zone, last = self.zone(context), context.span[1]
+        try:
+            return datetime.combine(last.astimezone(zone).date() + timedelta(days=1), time(), zone)
+        except OverflowError:
+            return last
+
+    def range_start(self, context: Context) -> datetime | None:
+        """The first instant of the range; history before it is known. Raises InvalidParameterError."""
+        return self.asked_range(context)[0]
+
+    def local_until(self, context: Context) -> datetime:
+        """The same by the clock on the wall."""
+        return self.until(context).astimezone(self.zone(context)).replace(tzinfo=None)
+
+    def local(self, column: str, context: Context) -> str:
+        """SQL for the wall-clock time of an instant of the facts."""
+        first, last = context.span or (None, None)
+        return local_time(column, self.zone(context), first, last)
+
+    def history(self, context: Context) -> Statement:
+        """CTEs up to ``facts``: all orders before ``to``, with those before ``from``. Raises InvalidParameterError."""
+        self.asked_range(context)
+        facts = self.model_copy(update={"start": None}).facts(context)
+        until = self.until(context).astimezone(self.zone(context))
+        return Statement(f"WITH {facts.sql}", {**facts.values, "until": until.isoformat()}, has_seen=True)
+
+    def totals(self, context: Context) -> Statement:
+        """CTEs up to ``totals``, one row per customer, and ``whole``."""
+        history = self.history(context)
+        sql = (
+            f"{history.sql}, totals AS MATERIALIZED (\n{statement('customers/totals')}\n), "
+            f"whole AS MATERIALIZED (\n{statement('customers/whole')}\n)"
+        )
+        return Statement(sql, {**history.values, "range_from": self.range_start(context)}, has_seen=True)
+
+    def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
+        """See SalesQuestion."""
+        return SalesQuestion.doubts(self.everybody(), context, seen[:3])
+
+    def told(self, seen: Any) -> dict[str, Any]:
+        """See SalesQuestion; and up to when was looked."""
+        return {**super().told(seen[:3]), "until": seen[3]}

@@ -1,0 +1,84 @@
+"""How often customers come back, and who buys most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from shared.datasets.question import Context, Statement
+from shared.datasets.questions.customers import HISTORY, TOTALS, CustomerQuestion
+from shared.sql.load import statement
+
+
+class CustomerRepeatRate(CustomerQuestion):
+    """How many customers order again, and how long they take: all together, and after the first, second … order.
+
+    The first row (`order_number` null) is all together: `repeat_rate` is the share of customers with two orders or more
+    in the range, and the days between orders are of all pairs of one customer's consecutive orders. In the row of
+    order n, `customers` placed at least n orders, `repeat_customers` at least n + 1, and the days are those from the
+    n-th to the next one. So customers with exactly n orders are `customers` − `repeat_customers`. Days are elapsed time
+    and may be fractions; who has not come back yet has none, so that the newest customers look less loyal than they may
+    become. Only orders from `from` to `to` are looked at and numbered. Amounts play no role: orders in several
+    currencies are counted together.
+    """
+
+    name: ClassVar[str] = "customers/repeat-rate"
+    sql_names: ClassVar[tuple[str, ...]] = (*HISTORY, "customers/gaps", "customers/repeat_rate")
+    title: ClassVar[str] = "Repeat rate"
+    columns: ClassVar[tuple[str, ...]] = (
+        "order_number", "customers", "repeat_customers", "repeat_rate", "mean_days_between", "median_days_between",
+    )  # fmt: skip
+    example: ClassVar[Mapping[str, str]] = {"up_to": "3"}
+
+    up_to: Annotated[int, Field(ge=0, le=10_000, description="The largest order number to answer.")] = 10
+
+    def statement(self, context: Context) -> Statement:
+        """See Question."""
+        history = self.history(context)
+        sql = (
+            f"{history.sql}, gaps AS MATERIALIZED (\n{statement('customers/gaps')}\n) "
+            f"FROM (\n{statement('customers/repeat_rate')}\n)"
+        )
+        return replace(
+            history, sql=sql, values={**history.values, "range_from": self.range_start(context), "up_to": self.up_to}
+        )
+
+
+class CustomerTop(CustomerQuestion):
+    """The customers who buy most, each with the share of what all customers bought, and the share of all above.
+
+    `by` says what is compared; equal customers are ranked by customer_id. Ranked is who has an order in the range;
+    shares are of the sum over all of them, so guests and customers known by a return alone are not in it. Where
+    somebody's net sales are negative, `running_share` passes 1 before it ends there. `first_order` is the first one
+    ever, also before `from`. The names of customers are shown to keys with the scope `admin`.
+    """
+
+    name: ClassVar[str] = "customers/top"
+    sql_names: ClassVar[tuple[str, ...]] = (*TOTALS, "customers/top")
+    title: ClassVar[str] = "Top customers"
+    columns: ClassVar[tuple[str, ...]] = (
+        "rank", "customer_id", "label", "gross_sales", "returns", "net_sales", "orders", "units", "first_order",
+        "last_order", "share_of_metric", "running_share",
+    )  # fmt: skip
+    example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London", "limit": "3"}
+
+    by: Annotated[
+        Literal["net_sales", "gross_sales", "returns", "orders", "units"],
+        Field(description="What to rank by, largest first; returns by what was given back."),
+    ] = "net_sales"
+
+    def statement(self, context: Context) -> Statement:
+        """See Question."""
+        totals = self.totals(context)
+        days = (f"({self.local(f'{one}_at', context)})::DATE AS {one}_day" for one in ("first", "last"))
+        dated = f"dated AS (SELECT *, {', '.join(days)} FROM totals)"
+        values = {**totals.values, "by": self.by, "sees_personal": context.sees_personal}
+        return replace(totals, sql=f"{totals.sql}, {dated} FROM (\n{statement('customers/top')}\n)", values=values)
+
+    @property
+    def personal(self) -> bool:
+        """See Question: names of customers."""
+        return True

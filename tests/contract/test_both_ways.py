@@ -1,0 +1,116 @@
+"""Sales of whole days are the same from the rollup of days and from the orders, for any range, grain and comparison."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from shared.answers.cache import AnswerCache
+from shared.datasets.question import QUESTIONS
+from shared.datasets.questions.sales.base import SalesQuestion
+from shared.errors import AppError
+from shared.paging import Cursors
+from shared.query import Asked, AskQuestion, QueryRules
+from tests.shop import Shop, shop_in
+
+START = datetime(2023, 11, 25, 4, tzinfo=UTC)
+ZONE = "America/New_York"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Shop:
+    """Two years of few customers who come often, with returns, guests, adjustments and corrected orders."""
+    dice = random.Random(5)
+    shop = shop_in(tmp_path_factory.mktemp("both"), timezone=ZONE)
+    numbers = list(range(900))
+    for place in range(3):
+        dice.shuffle(numbers)
+        some = numbers[:400]
+        moments = {n: START + timedelta(minutes=dice.randrange(800 * 24 * 60)) for n in some}
+        orders = [
+            f"{n},{moments[n].isoformat()},{dice.choice('abcd-').strip('-')},{dice.choice([10, 20.55, -3, 0])},EUR"
+            for n in some
+        ]
+        lines = [
+            f"{n},{dice.randint(1, 2)},{dice.choice([2, 1, -1, 0])},3.33,{dice.choice(['', '', 'adjustment'])}"
+            for n in some[:150]
+        ]
+        shop.upload("orders", f"{place}.csv", "order_id,ordered_at,customer_id,total,currency\n" + "\n".join(orders))
+        header = "order_id,line_id,quantity,unit_price,line_type\n"
+        unique = {line.rsplit(",", 3)[0]: line for line in lines}
+        assert shop.upload("order_items", f"{place}.csv", header + "\n".join(unique.values())).status == "loaded"
+    return shop
+
+
+def told(shop: Shop, name: str, **parameters) -> tuple[object, ...]:
+    """The rows of an answer, or the code of the problem."""
+    rules = QueryRules(timezone=ZONE)
+    ask = AskQuestion(lambda tenant: shop.reader, Cursors(b"secret"), AnswerCache(0), rules)
+    try:
+        question = QUESTIONS[name].model_validate(parameters)
+        answer = json.loads(ask(Asked(question=question, tenant="shop")).content)
+        return (answer["rows"], answer.get("currency"))
+    except AppError as error:
+        return (error.code,)
+
+
+def cases() -> list[tuple[str, dict]]:
+    dice = random.Random(11)
+    found = []
+    for _ in range(60):
+        first = date(2023, 10, 20) + timedelta(days=dice.randrange(700))
+        range_ = {"from": str(first), "to": str(first + timedelta(days=dice.choice([1, 3, 20, 45, 200, 500])))}
+        asked = dice.choice([{}, {"from": range_["from"]}, {"to": range_["to"]}, range_, range_, range_])
+        if asked == range_ and dice.random() < 0.5:
+            asked = asked | {"compare": dice.choice(["previous_period", "previous_year"])}
+        asked = asked | dice.choice([{}, {}, {"include": ["adjustments"]}, {"include": ["adjustments", "zero"]}])
+        grain = dice.choice(["day", "week", "month", "quarter", "year"])
+        periods = {"grain": grain, "fill": dice.random() < 0.7}
+        found += [("sales/summary", asked), ("sales/by-period", asked | periods)]
+    return found
+
+
+def test_both_ways_give_the_same_answer(shop, monkeypatch):
+    used = []
+    by_days = SalesQuestion.by_days
+
+    def counting(self, *given):
+        found = by_days(self, *given)
+        used.append(found is not None)
+        return found
+
+    monkeypatch.setattr(SalesQuestion, "by_days", counting)
+    ways = [told(shop, name, **asked) for name, asked in cases()]
+    assert used
+    assert all(used), "every question about whole days is answered by the rollup"
+    monkeypatch.setattr(SalesQuestion, "by_days", lambda self, *given: None)
+    for (name, asked), found in zip(cases(), ways, strict=True):
+        assert found == told(shop, name, **asked), (name, asked)
+    assert sum(len(found[0]) for found in ways if len(found) == 2) > 2_000
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"timezone": "UTC"},
+        {"from": "2024-01-01T01:00"},
+        {"to": "2024-01-01T00:00:01"},
+        {"customers": "known"},
+        {"kind": "goods"},
+        {"country": ["FR"]},
+        {"channel": ["web"]},
+        {"customer": ["a"]},
+        {"currency": "EUR"},
+        {"product": ["p"]},
+        {"group_by": "country"},
+    ],
+)
+def test_what_the_rollup_cannot_tell_is_asked_of_the_orders(shop, monkeypatch, asked):
+    used = []
+    by_days = SalesQuestion.by_days
+    monkeypatch.setattr(SalesQuestion, "by_days", lambda *given: used.append(by_days(*given)) or used[-1])
+    assert len(told(shop, "sales/summary", **asked)) == 2
+    assert used == [None]
