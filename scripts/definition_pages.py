@@ -45,7 +45,7 @@ def example(web: Web, name: str) -> str:
     shown = ",\n".join("  " + json.dumps(row, ensure_ascii=False) for row in rows)
     return (
         "\n## Example\n\nOn the sample data (UCI Online Retail):\n\n"
-        f"```\nGET /v1/{name}?{urlencode(asked)}\n```\n\n```json\n[\n{shown}\n]\n```\n"
+        f"```\nGET /v1/{name}?{urlencode(asked, doseq=True)}\n```\n\n```json\n[\n{shown}\n]\n```\n"
     )
 
 

@@ -107,6 +107,13 @@ class Duck:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
+        self._done: set[str] = set()
+
+    def once(self, sql: str) -> None:
+        """Run a statement that leaves something in this connection, unless it did before. Raises as ``execute``."""
+        if sql not in self._done:
+            self.execute(sql)
+            self._done.add(sql)
 
     def execute(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows. Raises StatementError, EngineUnavailableError, OutOfMemoryError."""

@@ -200,6 +200,8 @@ class AskQuestion:
         facts = self._facts(asked, lake)
         context = self._context(asked, lake, facts)
         wanted = asked.question.statement(context)
+        for name in asked.question.kept if context.rollup_zone else ():
+            lake.duck.once(statement(name))
         page = f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}"
         as_table = asked.format in ("parquet", "arrow")
         if as_table:

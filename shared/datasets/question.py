@@ -55,6 +55,8 @@ class Question(BaseModel):
     title: ClassVar[str] = ""
     sql_names: ClassVar[tuple[str, ...]] = ()
     """The SQL files it is made of, shown with its definition."""
+    kept: ClassVar[tuple[str, ...]] = ()
+    """Statements that bring rollups of days into the memory of a connection, run before its first answer."""
     columns: ClassVar[tuple[str, ...]] = ()
     """What it answers, each defined in ``questions/metrics.py``."""
     example: ClassVar[Mapping[str, str]] = {}

@@ -19,7 +19,7 @@ PRODUCTS = 40
 def heatmap() -> list[list[int]]:
     """168 cells."""
     made = orders()
-    made["cell"] = made["at"].dt.dayofweek * 24 + made["at"].dt.hour
+    made["cell"] = made["at"].dt.day_of_week * 24 + made["at"].dt.hour
     cells = []
     for cell in range(168):
         rows = made[made.cell == cell]
@@ -62,7 +62,7 @@ def returns(by: str) -> dict[str, list[int]]:
             )
         ]  # fmt: skip
     if by == "product":
-        first = sorted(found.items(), key=lambda item: (item[1][4], -item[1][2], item[0]))[:PRODUCTS]
+        first = sorted(found.items(), key=lambda item: (item[1][4], item[0]))[:PRODUCTS]
         found = dict(first)
     return found
 

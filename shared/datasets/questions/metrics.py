@@ -84,7 +84,9 @@ COLUMNS: dict[str, Metric] = {
     "complete": Metric(
         "Complete", "Whether the period was over when the snapshot was committed.", "end of period ≤ committed_at"
     ),
-    "value": Metric("Value", "The country, category, product id, channel or customer id of the row.", "as uploaded"),
+    "value": Metric(
+        "Value", "The country, category, product id, channel, device or customer id of the row.", "as uploaded"
+    ),
     "label": Metric("Label", "The name of that product, or customer for who may see it; else null.", "as uploaded"),
     "share": Metric("Share", "The part of net sales of all rows, not only of the page.", "net_sales / Σ net_sales"),
     # customers

@@ -45,5 +45,4 @@ class SalesHeatmap(SalesQuestion):
     def _cell(self, context: Context, start: datetime | None, end: datetime | None) -> str:
         """SQL for the hour of the week of a fact, 0 to 167."""
         local = clock_of_facts(self.zone(context), context, start, end).local_time("ordered_at")
-        # 1 January 1970 was a Thursday.
-        return f"(epoch_us({local}) // 3600000000 + 72) % 168"
+        return f"(isodow({local}) - 1) * 24 + hour({local})"

@@ -2,7 +2,7 @@
 SELECT
     0                AS bucket,
     sum(customers)   AS customers
-FROM teal.customer_days
+FROM kept_customer_days
 WHERE zone = $zone
     AND ($from_day::DATE IS NULL OR day >= $from_day)
     AND ($to_day::DATE IS NULL OR day < $to_day)

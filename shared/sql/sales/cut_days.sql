@@ -2,7 +2,7 @@
 SELECT
     day,
     customers
-FROM teal.customer_days
+FROM kept_customer_days
 WHERE zone = $zone
     AND day >= $from_day::DATE
     AND day < date_trunc($customers_of, $from_day::DATE) + CAST($length AS INTERVAL)

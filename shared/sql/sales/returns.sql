@@ -1,8 +1,9 @@
--- What came back of each value of the dimension, the largest amount first, or of each period, oldest first.
+-- What came back of each value of the dimension, the largest amount first and equal ones by value, or of each period,
+-- oldest first.
 SELECT
-    metrics.value,
+    dated.value,
     label,
-    CASE WHEN $in_periods THEN strftime(bucket, '%Y-%m-%d') END                             AS period,
+    period,
     orders,
     units,
     returned_units,
@@ -12,11 +13,10 @@ SELECT
     returns,
     round(-returns / nullif(gross_sales - discounts, 0), 6)::DECIMAL(18, 6)                 AS returned_share,
     seen                                                                                    AS _seen
-FROM metrics
-INNER JOIN groups ON groups.value IS NOT DISTINCT FROM metrics.value
+FROM dated
+INNER JOIN groups ON groups.value IS NOT DISTINCT FROM dated.value
 CROSS JOIN whole
 ORDER BY
-    bucket,
+    period,
     returns,
-    returned_units DESC,
-    metrics.value NULLS LAST
+    dated.value NULLS LAST

@@ -15,7 +15,7 @@ from shared.datasets.questions.clocks import Clock, clock
 from shared.datasets.questions.metrics import METRICS
 from shared.datasets.questions.ranges import MAX_PERIODS, Shift, back, hour_before, require_few_periods
 from shared.datasets.questions.sales.base import ANSWER, FACTS, NO_VALUE, WHOLE, GroupedQuestion, clock_of_facts
-from shared.datasets.questions.sales.days import DAYS, Days
+from shared.datasets.questions.sales.days import DAYS, KEPT, Days
 from shared.sql.load import statement
 
 Grain = Literal["hour", "day", "week", "month", "quarter", "year"]
@@ -57,6 +57,7 @@ class SalesByPeriod(GroupedQuestion):
     sql_names: ClassVar[tuple[str, ...]] = (
         *FACTS, *DAYS, *ANSWER, "sales/periods", "sales/instants_of_hours", "sales/grid", "sales/grid_of_facts",
     )  # fmt: skip
+    kept: ClassVar[tuple[str, ...]] = KEPT
     title: ClassVar[str] = "Sales by period"
     columns: ClassVar[tuple[str, ...]] = ("period", *METRICS, "complete")
     group_columns: ClassVar[tuple[str, ...]] = ("value", "label")

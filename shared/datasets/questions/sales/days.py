@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 from shared.datasets.question import Statement
 from shared.sql.load import statement
 
+KEPT = ("sales/kept_days", "sales/kept_customer_days")
 DAYS = (
-    "sales/days", "sales/cut_days", "sales/customers_of_range", "sales/customers_of_periods", "sales/sums_of_days",
+    *KEPT, "sales/days", "sales/cut_days", "sales/customers_of_range", "sales/customers_of_periods", "sales/sums_of_days",
 )  # fmt: skip
 
 

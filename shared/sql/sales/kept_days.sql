@@ -1,0 +1,6 @@
+-- The rollup of days, added up, in the memory of a connection: asked for one snapshot after the other it is read once.
+CREATE TEMP TABLE kept_days AS
+SELECT zone, day, currency, sum(COLUMNS(* EXCLUDE (zone, day, currency)))
+FROM teal.sales_days
+GROUP BY zone, day, currency
+ORDER BY day
