@@ -18,6 +18,15 @@ _TAG_BYTES = 16
 
 
 @dataclass(frozen=True)
+class Page:
+    """Items of one page, the cursor of the next one, or None, and the snapshot they come from."""
+
+    items: list[Any]
+    next: str | None
+    snapshot: int
+
+
+@dataclass(frozen=True)
 class Cursors:
     """Makes and reads cursors with one secret (at least 16 bytes), which all processes of an installation share."""
 

@@ -28,7 +28,7 @@ from shared.errors import (
 from shared.formats.table import ReadOptions
 from shared.inbox import AUTO, COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_upload_id, record_key, safe_name
 from shared.keys import Principal
-from shared.paging import Cursors, page_size, subject_of
+from shared.paging import Cursors, Page, page_size, subject_of
 from shared.sql.load import statement
 from shared.steps.expected import ExpectedRow
 from shared.storage.base import ObjectStore, SignedUrl
@@ -51,15 +51,6 @@ class UploadOrder:
     size_bytes: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     replaces: str = ""
-
-
-@dataclass(frozen=True)
-class Page:
-    """Items of one page and the cursor of the next one, or None."""
-
-    items: list[Any]
-    next: str | None
-    snapshot: int
 
 
 @dataclass(frozen=True)

@@ -114,3 +114,18 @@ def test_what_the_rollup_cannot_tell_is_asked_of_the_orders(shop, monkeypatch, a
     monkeypatch.setattr(SalesQuestion, "by_days", lambda *given: used.append(by_days(*given)) or used[-1])
     assert len(told(shop, "sales/summary", **asked)) == 2
     assert used == [None]
+
+
+@pytest.mark.parametrize("asked", [{}, {"from": "2024-01-02"}, {"to": "2024-01-02"}, {"from": "2024-01-03"}])
+@pytest.mark.parametrize("name", ["sales/summary", "sales/by-period"])
+def test_currencies_are_never_mixed_either_way(tmp_path, monkeypatch, name, asked):
+    shop = shop_in(tmp_path, timezone=ZONE)
+    header = "order_id,ordered_at,customer_id,total,currency\n"
+    shop.upload("orders", "1.csv", header + "1,2024-01-01,a,5,EUR\n2,2024-01-02,a,7,USD\n3,2024-01-03,b,9,EUR\n")
+    # An order that changes its currency leaves nothing behind in the other one.
+    shop.upload("orders", "2.csv", header + "4,2024-01-03,b,1,USD\n")
+    shop.upload("orders", "3.csv", header + "4,2024-01-03,b,1,EUR\n")
+    by_days = told(shop, name, **asked)
+    assert (by_days == ("mixed_currencies",)) is (asked in ({}, {"from": "2024-01-02"}))
+    monkeypatch.setattr(SalesQuestion, "by_days", lambda self, *given: None)
+    assert told(shop, name, **asked) == by_days

@@ -12,7 +12,8 @@ from shared.sql.load import statement
 
 KEPT = ("sales/kept_days", "sales/kept_customer_days")
 DAYS = (
-    *KEPT, "sales/days", "sales/cut_days", "sales/customers_of_range", "sales/customers_of_periods", "sales/sums_of_days",
+    *KEPT, "sales/days", "sales/cut_days", "sales/customers_of_range", "sales/customers_of_periods",
+    "sales/sums_of_days",
 )  # fmt: skip
 
 
