@@ -187,7 +187,7 @@ def test_wrong_use_and_bad_input_end_with_two(teal):
     assert "name=value" in teal("ask", "sales/summary", "grain", code=2)
     assert "invalid_parameter" in teal("ask", "sales/summary", "no_such=1", code=2)
     assert "Did you mean sales/summary?" in teal("ask", "sales/sumary", code=2)
-    assert "There are sales/summary" in teal("ask", "no/such", code=2)
+    assert "There are sales/by, sales/by-period, sales/summary" in teal("ask", "no/such", code=2)
     assert json.loads(teal("ask", "/v1/sales/summary/"))["question"] == "sales/summary"
     assert "ISO 8601" in teal("ask", "sales/summary", "from=2024-13-01", code=2)
     assert "--key goes with --url" in teal("ask", "sales/summary", "--key", "k", code=2)

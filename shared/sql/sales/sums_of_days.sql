@@ -12,8 +12,8 @@ SELECT
     units,
     returned_units,
     net_of_orders,
-    orders,
-    coalesce(customers, 0)             AS customers,
+    orders::BIGINT                     AS orders,
+    coalesce(customers, 0)::BIGINT     AS customers,
     lowest_currency,
     highest_currency,
     NULL::VARCHAR                      AS missing_rate
