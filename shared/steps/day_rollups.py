@@ -29,7 +29,10 @@ def plan_days(duck: Duck, zone: str, filled: frozenset[str]) -> None:
     signed = (f"SELECT {sign} AS sign, {day} AS day, * FROM {table}" for sign, table in tables)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE changed_totals AS {' UNION ALL '.join(signed)}")
     _known_customers(duck, zone, is_any="teal.customer_totals" in filled)
-    duck.execute(f"CREATE OR REPLACE TEMP TABLE moved_customers AS {statement('rollups/moved_customers')}")
+    # Where no order and no customer was there before, nobody was moved: the usual first load.
+    looked_at = "SELECT EXISTS (FROM former_totals) OR EXISTS (FROM known_customers)"
+    moved = statement("rollups/moved_customers") + ("" if duck.value(looked_at) else "LIMIT 0")
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE moved_customers AS {moved}")
     _moved_totals(duck, zone)
     duck.execute(f"CREATE OR REPLACE TEMP TABLE purchase_days AS {statement('rollups/purchase_days')}")
     changed = f"CREATE OR REPLACE TEMP TABLE changed_customer_days AS {statement('rollups/customer_days')}"
