@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -55,6 +56,15 @@ def test_a_version_that_arrives_after_a_later_one_changes_nothing_and_it_is_said
     ledger = shop.rows("SELECT status, reason_code, received, reason FROM teal.uploads ORDER BY committed_at")
     assert [row[:3] for row in ledger] == [("loaded", "", 1), ("skipped", "superseded", 0)]
     assert shop.rows("SELECT upload_id FROM teal.uploads ORDER BY committed_at")[0][0] in ledger[1][3]
+
+
+def test_a_version_that_was_passed_over_is_loaded_when_somebody_asks_for_it(shop):
+    first, second = one_key(shop, ONE, TWO)
+    assert [second(), first()] == ["loaded", "superseded"]
+    (passed,) = shop.rows("SELECT upload_id FROM teal.uploads WHERE reason_code = 'superseded'")[0]
+    order = json.dumps({"command": "replay", "author": "test", "upload_id": passed})
+    assert shop.upload("_commands", f"u{1:023x}/command.json", order).status == "loaded"
+    assert total(shop) == [1]
 
 
 def test_a_version_is_loaded_when_the_later_one_was_held(shop):
