@@ -73,6 +73,14 @@ def test_a_version_is_loaded_when_the_later_one_was_held(shop):
     assert first() == "loaded"
 
 
+def test_a_version_whose_place_nobody_told_is_not_taken_for_an_earlier_one(shop):
+    first = replace(shop.put("orders", f"u{1:023x}/a.csv", ONE), version="", etag="one", sequence=f"{1:040d}")
+    assert shop.ingest(first).status == "loaded"
+    again = replace(shop.put("orders", f"u{1:023x}/a.csv", TWO), version="", etag="two")
+    assert shop.ingest(again).status == "loaded"
+    assert total(shop) == [2]
+
+
 def test_an_order_is_one_of_versions_of_a_key_not_of_keys(shop):
     old, new = versions(shop, ONE, TWO)
     assert [shop.ingest(new).status, shop.ingest(old).status] == ["loaded", "loaded"]

@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Question, Rows, Statement
+from shared.datasets.question import Context, Rows, Statement
 from shared.datasets.questions.clocks import Clock, clock
 from shared.datasets.questions.comparison import compared, renamed
+from shared.datasets.questions.ranged import RangeQuestion
 from shared.datasets.questions.ranges import (
     MAX_PERIODS,
     Shift,
@@ -52,7 +53,7 @@ class Seen(NamedTuple):
     missing_rate: str | None
 
 
-class SalesQuestion(Question):
+class SalesQuestion(RangeQuestion):
     """The range, the filters and the rules that all sales questions share.
 
     Amounts are exact decimals in one currency: an order that names none is in the installation's (setting `currency`),
@@ -68,16 +69,6 @@ class SalesQuestion(Question):
     total.
     """
 
-    start: Annotated[
-        str | None,
-        Field(alias="from", description="First instant or day (ISO 8601), included; a day begins at local midnight."),
-    ] = None
-    end: Annotated[
-        str | None, Field(alias="to", description="First instant or day after the range: it is excluded.")
-    ] = None
-    timezone: Annotated[str | None, Field(description="IANA time zone of days and periods; default the tenant's.")] = (
-        None
-    )
     currency: Annotated[
         str | None,
         Field(
@@ -120,10 +111,6 @@ class SalesQuestion(Question):
     def personal(self) -> bool:
         """See Question: the names of customers."""
         return self.dimension_asked() == "customer"
-
-    def zone(self, context: Context) -> ZoneInfo:
-        """The time zone to use. Raises InvalidTimezoneError."""
-        return zone_named(context.timezone if self.timezone is None else self.timezone)
 
     def reads_lines(self) -> bool:
         """Whether single lines are needed: the rollup knows orders, not products."""
