@@ -130,8 +130,8 @@ order = st.tuples(
 )
 line = st.tuples(st.integers(1, 8), st.integers(1, 2), st.sampled_from([2, 1, -1, 0]), st.sampled_from([3, 4.25]))
 step = st.one_of(
-    st.tuples(st.just("orders"), st.lists(order, min_size=1, max_size=4, unique_by=lambda row: row[0])),
-    st.tuples(st.just("lines"), st.lists(line, min_size=1, max_size=4, unique_by=lambda row: row[:2])),
+    st.tuples(st.just("orders"), st.lists(order, min_size=1, max_size=8, unique_by=lambda row: row[0])),
+    st.tuples(st.just("lines"), st.lists(line, min_size=1, max_size=8, unique_by=lambda row: row[:2])),
     st.tuples(st.just("delete"), st.integers(1, 8)),
     st.tuples(st.just("rollback"), st.integers(0, 5)),
 )
@@ -201,6 +201,18 @@ def test_a_customer_who_simply_comes_back_is_not_looked_up_in_the_orders(tmp_pat
     shop.upload("orders", "3.csv", HEADER + "3,2024-01-07,a,EUR,12,\n")
     shop.upload("orders", "4.csv", HEADER + "6,2024-01-06,a,EUR,12,\n")
     assert moved == [0, 0, 1]
+    check(shop)
+
+
+def test_orders_that_are_told_again_add_no_day(tmp_path):
+    """Lines that come after their orders touch days long before the last one their customers are known for."""
+    shop = shop_in(tmp_path)
+    days = [1, 5, 9, 20]
+    shop.upload("orders", "1.csv", HEADER + "".join(f"{day},2024-01-{day:02},a,EUR,10,\n" for day in days))
+    lines = "".join(f"{day},1,2,3\n" for day in days[:3])
+    shop.upload("order_items", "1.csv", "order_id,line_id,quantity,unit_price\n" + lines)
+    check(shop)
+    shop.upload("orders", "2.csv", HEADER + "1,2024-01-01,a,EUR,11,paid\n5,2024-01-05,a,EUR,10,paid\n")
     check(shop)
 
 

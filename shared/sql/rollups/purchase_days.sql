@@ -2,9 +2,12 @@
 -- customers whose days are simply continued only what is new, after their last known day. Reads changed_totals,
 -- known_customers, moved_customers and moved_totals (all orders of moved customers, with is_after).
 WITH days AS (
+    -- An order that is merely told again adds no day.
     SELECT customer_id, day, true AS is_after, true AS counts
     FROM changed_totals
-    WHERE counts_order AND sign > 0 AND customer_id IS NOT NULL AND customer_id NOT IN (FROM moved_customers)
+    WHERE counts_order AND customer_id IS NOT NULL AND customer_id NOT IN (FROM moved_customers)
+    GROUP BY customer_id, day
+    HAVING sum(sign) > 0
     UNION ALL
     SELECT customer_id, max(last_day) AS day, true AS is_after, false AS counts
     FROM known_customers
