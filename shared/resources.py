@@ -153,6 +153,7 @@ def reader_of(tenant: str) -> LakeReader:
 def writer_of(tenant: str) -> LakeWriter:
     """The writer of a tenant's lake."""
     from shared.catalog.writer import LakeWriter
+    from shared.steps.rollups import renew_rollups
 
     return LakeWriter(
         StoredCatalog(lake_store(), tenant),
@@ -160,6 +161,7 @@ def writer_of(tenant: str) -> LakeWriter:
         attempts=settings().commit_attempts,
         work_directory=settings().temp_directory,
         max_seconds=settings().orphan_grace_hours * 3600 / 2,
+        renew=lambda change, tables: renew_rollups(change, tables, settings().timezone),
     )
 
 

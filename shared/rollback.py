@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.catalog.schema import create_table
+from shared.catalog.schema import create_table, needed_columns
 from shared.catalog.writer import LAKE, Change, Committed, LakeWriter, NothingToCommit
 from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in
@@ -48,7 +48,7 @@ def set_back(change: Change, snapshot: int, *, author: str) -> int:
         return 0
     now, then = _tables(duck, newest), _tables(duck, snapshot)
     contracts = _contracts_at(duck, snapshot)
-    differed = 0
+    differed, lacked = 0, _lacked(duck, snapshot, then)
     for name in sorted(now.keys() | then.keys()):
         if name in KEPT:
             continue
@@ -59,6 +59,8 @@ def set_back(change: Change, snapshot: int, *, author: str) -> int:
         else:
             span = (snapshot + 1, newest) if now[name] == then[name] else None
             differed += _restore(change, *name, snapshot, span)
+    if lacked:
+        change.renew(change, lacked)
     duck.execute(statement("rollback/ledger"), {"snapshot": snapshot})
     _bring_contracts_forward(duck, contracts, author)
     return differed
@@ -81,6 +83,17 @@ def _tables(duck: Duck, snapshot: int) -> dict[tuple[str, str], int]:
     return {(schema, table): number for schema, table, number in rows}
 
 
+def _lacked(duck: Duck, snapshot: int, then: dict[tuple[str, str], int]) -> frozenset[str]:
+    """Tables that a snapshot of an earlier version of the code did not have, or not with all columns of today."""
+
+    def columns(table: str) -> set[str]:
+        if tuple(table.split(".")) not in then:
+            return set()
+        return {row[0] for row in duck.execute(f"DESCRIBE SELECT * FROM {LAKE}.{table} AT (VERSION => {snapshot})")}
+
+    return frozenset(table for table, needed in needed_columns(duck).items() if needed.keys() - columns(table))
+
+
 def _restore(change: Change, schema: str, table: str, snapshot: int, span: tuple[int, int] | None) -> bool:
     """Set one table back; equal rows stay where they are. ``span`` says where its changes are, None: anywhere."""
     duck, name = change.duck, _name(schema, table)
@@ -88,7 +101,7 @@ def _restore(change: Change, schema: str, table: str, snapshot: int, span: tuple
     now, then = duck.columns(name), {row[0]: row[1] for row in duck.execute(f"DESCRIBE SELECT * FROM {at}")}
     # A column every lake has stays, empty, although the table had none of it yet.
     standard = built_in()[table] if schema == "main" and table in built_in() else None
-    wanted = then | {c: kind for c, kind in now.items() if standard and standard.column(c)}
+    wanted = then | {c: kind for c, kind in now.items() if schema == "teal" or (standard and standard.column(c))}
     # Everything is read before the first write, so the order of the statements below does not matter to DuckLake.
     after, before = (
         f"SELECT rowid AS _place, {', '.join(_or_null(c, kind, there) for c, kind in wanted.items())} FROM {source}"

@@ -10,11 +10,12 @@ from typing import Any
 
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
-from shared.catalog.writer import LakeWriter
+from shared.catalog.writer import Change, LakeWriter
 from shared.duck import Duck, open_duck
 from shared.ingest import IngestRules, IngestUpload, Outcome
 from shared.sessions import Sessions
 from shared.steps.reading import Reading
+from shared.steps.rollups import renew_rollups
 from shared.storage.base import ObjectStore
 from shared.storage.folder import FolderStore
 from shared.values import UploadedObject
@@ -61,15 +62,19 @@ def shop_on(store: ObjectStore, **rules: Any) -> Shop:
         duck.grant(store.duck_access(), "lake_store")
         return duck
 
-    def writer_of(tenant: str) -> LakeWriter:
-        return LakeWriter(StoredCatalog(store, tenant), session)
+    def renew(change: Change, tables: frozenset[str]) -> None:
+        renew_rollups(change, tables, reading.timezone)
 
+    def writer_of(tenant: str) -> LakeWriter:
+        return LakeWriter(StoredCatalog(store, tenant), session, renew=renew)
+
+    reading = Reading(**rules)
     ingest = IngestUpload(
         inbox=store,
         lake=store,
         writer_of=writer_of,
         session=Sessions(session, lambda duck: None),
-        rules=IngestRules(reading=Reading(**rules)),
+        rules=IngestRules(reading=reading),
         tell=lambda outcome: None,
     )
     return Shop(store, ingest, LakeReader(StoredCatalog(store, TENANT), session), writer_of(TENANT))

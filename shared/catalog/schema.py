@@ -1,7 +1,14 @@
-"""The first state of a lake: its own tables in schema `teal`, and one empty table per built-in contract in `main`."""
+"""What every lake holds: its own tables in schema `teal`, and one table per built-in contract in `main`.
+
+The rule: a lake says by its tables what it has, not by a number. Whatever a newer version of the code needs beside that
+is added by the first writer that sees it lacking; nothing is ever taken away.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from shared.datasets.contract import Contract
@@ -10,6 +17,7 @@ from shared.duck import Duck, quoted
 from shared.sql.load import names, statement
 
 _NEW = "new_lake"
+_LAYOUT = "lake_layout"
 
 INLINED_ROWS = 200
 """Commits of at most this many rows of the lake's own tables go into the catalog itself, until they are tidied."""
@@ -17,15 +25,15 @@ INLINED_ROWS = 200
 TARGET_FILE_SIZE = "128MiB"
 """What merges aim at: few requests for a scan, and a file still fits a function's memory while it is merged."""
 
+Columns = Mapping[str, str]
+"""The SQL type of each column."""
+
 
 def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
     """Write a catalog file with every built-in table, empty: snapshot 1 of any lake."""
     duck.attach(catalog, _NEW, data_uri, read_only=False)
     try:
-        # The session may hold tables of an ingest, so the current database is put back.
-        database, schema = duck.execute("SELECT current_database(), current_schema()")[0]
-        duck.execute(f"USE {_NEW}")
-        try:
+        with _using(duck, _NEW):
             with duck.transaction():
                 duck.execute("CREATE SCHEMA teal")
                 for name in names("schema/"):
@@ -36,8 +44,6 @@ def create_lake(duck: Duck, catalog: Path, data_uri: str) -> None:
             duck.execute(f"CALL {_NEW}.set_option('target_file_size', '{TARGET_FILE_SIZE}')")
             # Rows of datasets always go into files: with new columns, DuckLake 1.0 loses values of inlined rows.
             duck.execute(f"CALL {_NEW}.set_option('data_inlining_row_limit', {INLINED_ROWS}, schema => 'teal')")
-        finally:
-            duck.execute(f"USE {quoted(database)}.{quoted(schema)}")
     finally:
         duck.detach(_NEW)
 
@@ -51,3 +57,68 @@ def create_table(duck: Duck, alias: str, contract: Contract) -> None:
         duck.execute(f"ALTER TABLE {table} SET PARTITIONED BY ({', '.join(contract.partition)})")
     if contract.sort:
         duck.execute(f"ALTER TABLE {table} SET SORTED BY ({', '.join(quoted(name) for name in contract.sort)})")
+
+
+def lacking(duck: Duck, alias: str) -> dict[str, frozenset[str]]:
+    """The tables, as `schema.table`, that an attached lake lacks, with all their columns, or those that lack some."""
+    found: dict[str, set[str]] = {}
+    for table, column in duck.execute(statement("lake/columns").replace("{lake}", alias)):
+        found.setdefault(table, set()).add(column)
+    return {
+        table: missing
+        for table, columns in needed_columns(duck).items()
+        if (missing := frozenset(columns.keys() - found.get(table, set())))
+    }
+
+
+def bring_up_to_date(duck: Duck, alias: str, missing: Mapping[str, frozenset[str]]) -> None:
+    """Add what is ``lacking``; runs inside the caller's transaction. Added columns are empty in the rows there are."""
+    needed = needed_columns(duck)
+    with _using(duck, alias):
+        for table, columns in missing.items():
+            schema, _, name = table.partition(".")
+            if columns != needed[table].keys():
+                for column in sorted(columns):
+                    where = f"{quoted(alias)}.{quoted(schema)}.{quoted(name)}"
+                    duck.execute(f"ALTER TABLE {where} ADD COLUMN {quoted(column)} {needed[table][column]}")
+            elif schema == "main":
+                create_table(duck, alias, built_in()[name])
+            else:
+                duck.execute(statement(f"schema/{name}"))
+
+
+_needed: dict[str, Columns] = {}
+_needed_lock = threading.Lock()
+
+
+def needed_columns(duck: Duck) -> Mapping[str, Columns]:
+    """The columns of every table this version of the code needs; DuckDB reads them from the statements, once."""
+    with _needed_lock:
+        if not _needed:
+            duck.execute(f"ATTACH ':memory:' AS {_LAYOUT}")
+            try:
+                with _using(duck, _LAYOUT):
+                    duck.execute("CREATE SCHEMA teal")
+                    for name in names("schema/"):
+                        duck.execute(statement(name))
+                rows = duck.execute(statement("lake/layout"), {"layout": _LAYOUT})
+            finally:
+                duck.detach(_LAYOUT)
+            columns: dict[str, dict[str, str]] = {}
+            for table, column, kind in rows:
+                columns.setdefault(f"teal.{table}", {})[column] = kind
+            for contract in built_in().values():
+                columns[f"main.{contract.name}"] = {column.name: column.sql_type for column in contract.columns}
+            _needed.update(columns)
+    return _needed
+
+
+@contextmanager
+def _using(duck: Duck, alias: str) -> Iterator[None]:
+    """Names resolve to ``alias``; the session may hold tables of an ingest, so the current database is put back."""
+    database, schema = duck.execute("SELECT current_database(), current_schema()")[0]
+    duck.execute(f"USE {quoted(alias)}")
+    try:
+        yield
+    finally:
+        duck.execute(f"USE {quoted(database)}.{quoted(schema)}")

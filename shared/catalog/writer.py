@@ -12,7 +12,7 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Generic, TypeVar
 
 from shared.catalog.base import Catalog, CatalogCopy
-from shared.catalog.schema import create_lake
+from shared.catalog.schema import bring_up_to_date, create_lake, lacking
 from shared.duck import Duck
 from shared.errors import (
     CatalogContendedError,
@@ -35,6 +35,10 @@ T = TypeVar("T")
 
 LAKE = "lake"
 """The alias under which a change sees the lake."""
+
+
+Renew = Callable[["Change", frozenset[str]], None]
+"""Fills tables, named as `schema.table`, that a lake or a snapshot of an earlier version did not have."""
 
 
 class CommitTooLateError(ConflictError):
@@ -64,11 +68,13 @@ class Change:
     """What a change may say about itself, kept with its snapshot.
 
     ``as_looked`` says that the lake is exactly as it was at the look: what was found there need not be asked again.
+    ``renew`` is the writer's.
     """
 
     duck: Duck
     as_looked: bool = False
     message: str = ""
+    renew: Renew = lambda change, tables: None
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def touched(self, table: str, *, added: int = 0, removed: int = 0) -> None:
@@ -96,7 +102,8 @@ class LakeWriter:
     ``open_duck`` gives a session with fresh store credentials for commits that stage nothing themselves.
     ``max_seconds`` bounds a commit from before its first data file to its put: half of the grace that maintenance gives
     to files nobody needs, so that the other half is left for the put. ``clock`` is the wall clock in seconds, since
-    monotonic ones stand still while a machine sleeps.
+    monotonic ones stand still while a machine sleeps. ``renew`` fills the tables, as `schema.table`, that a lake of an
+    earlier version lacked, in the commit that adds them, and those a rollback finds lacking.
     """
 
     catalog: Catalog
@@ -105,13 +112,13 @@ class LakeWriter:
     work_directory: Path | None = None
     max_seconds: float = 12 * 3600.0
     clock: Callable[[], float] = time.time
+    renew: Renew = lambda change, tables: None
 
     @contextmanager
     def look(self, duck: Duck) -> Iterator[Look]:
         """Attach the newest catalog as ``lake`` for the block, or until a commit of ``duck`` takes it over."""
         with TemporaryDirectory(prefix="teal-look-", dir=self.work_directory) as folder:
-            look = Look(self._copy(duck, Path(folder)))
-            self._attach(duck, look.copy)
+            look = Look(self._attach(duck, Path(folder), self._copy(duck, Path(folder))))
             try:
                 yield look
             finally:
@@ -135,7 +142,7 @@ class LakeWriter:
             for attempt in range(1, self.attempts + 1):
                 copy, as_looked = self._attached(session, Path(folder), look)
                 try:
-                    told = Change(session, as_looked)
+                    told = Change(session, as_looked, renew=self.renew)
                     committed = self._attempt(told, author, commit_id, change, attempt)
                 except NothingToCommit as nothing:
                     return nothing.result  # type: ignore[return-value]  # built by _attempt with the right type
@@ -166,12 +173,32 @@ class LakeWriter:
                     return look.copy, True
             duck.detach(LAKE)
             look.attached = False
-        newer = newer or self._copy(duck, folder)
-        self._attach(duck, newer)
-        return newer, False
+        return self._attach(duck, folder, newer or self._copy(duck, folder)), False
 
-    def _attach(self, duck: Duck, copy: CatalogCopy) -> None:
+    def _attach(self, duck: Duck, folder: Path, copy: CatalogCopy) -> CatalogCopy:
+        """Attach a copy, or the one that has taken its place with all that this version of the code needs."""
         duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False)
+        while missing := lacking(duck, LAKE):
+            copy = self._renewed(duck, folder, copy, missing)
+            duck.attach(copy.path, LAKE, self.catalog.data_uri, read_only=False)
+        return copy
+
+    def _renewed(
+        self, duck: Duck, folder: Path, copy: CatalogCopy, missing: Mapping[str, frozenset[str]]
+    ) -> CatalogCopy:
+        """Publish the attached lake with what it lacks, unless another writer was faster; the newest copy then."""
+
+        def change(change: Change) -> None:
+            bring_up_to_date(duck, LAKE, missing)
+            self.renew(change, frozenset(missing))
+            change.message = f"what a newer version needs: {', '.join(sorted(missing))}"
+
+        log.info("lake of an earlier version", extra={"lacking": sorted(missing)})
+        self._attempt(Change(duck), "teal", uuid.uuid4().hex, change, 1)
+        with suppress(PreconditionFailedError):
+            self.catalog.swap(copy.path, etag=copy.etag)
+        copy.path.unlink(missing_ok=True)
+        return self._copy(duck, folder)
 
     def _copy(self, duck: Duck, folder: Path) -> CatalogCopy:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from shared.catalog.writer import LAKE, Change
 from shared.duck import Duck, UnreadableInputError, literal
@@ -10,6 +10,9 @@ from shared.errors import AmountTooLargeError
 from shared.sql.load import statement
 from shared.steps.day_rollups import DAY_ROLLUPS, TOTALS, apply_days, plan_days
 from shared.steps.merge import Plan, lake_table, tables_with_rows, temp
+
+ROLLUPS = ("order_totals", *DAY_ROLLUPS)
+"""The tables of schema `teal` that follow from the facts alone."""
 
 
 def plan_rollups(duck: Duck, plans: Sequence[Plan], zone: str) -> bool:
@@ -77,12 +80,20 @@ def rebuild_rollups(change: Change, zone: str) -> int:
     _add_up(duck)
     duck.execute("CREATE OR REPLACE TEMP TABLE former_totals AS FROM fresh_totals LIMIT 0")
     plan_days(duck, zone, frozenset())
-    for table in ("order_totals", *DAY_ROLLUPS):
+    for table in ROLLUPS:
         removed = int(duck.execute(f"DELETE FROM {LAKE}.teal.{table}")[0][0])
         change.touched(f"teal.{table}", removed=removed)
     apply_rollups(change, zone)
     change.message = "rollups made anew"
     return int(duck.value("SELECT count(*) FROM fresh_totals"))
+
+
+def renew_rollups(change: Change, tables: Set[str], zone: str) -> None:
+    """Make every rollup anew if one of them is among tables, named as `schema.table`, that a lake lacked."""
+    if not tables.isdisjoint(f"teal.{rollup}" for rollup in ROLLUPS):
+        message = change.message
+        rebuild_rollups(change, zone)
+        change.message = message
 
 
 def _add_up(duck: Duck) -> None:
