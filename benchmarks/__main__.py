@@ -1,22 +1,31 @@
 """Measures side by side in one run and prints ratios: ``make bench``. Times depend on the machine, ratios much less.
 
-``python -m benchmarks ingest answers`` runs some of them; ``large`` runs only when it is named.
+``python -m benchmarks ingest answers`` runs some of them; ``large`` runs only when it is named. Options are those of
+``growth``: ``python -m benchmarks growth --lines 1000000 --times 30 --lakes /tmp/lakes``.
 """
 
 from __future__ import annotations
 
 import sys
 
-from benchmarks import answers, cold_start, ingest, large
+from benchmarks import answers, cold_start, growth, ingest, large, rollup_cost
 
-BENCHMARKS = {"ingest": ingest.main, "answers": answers.main, "cold_start": cold_start.main}
+BENCHMARKS = {
+    "ingest": ingest.main,
+    "rollup_cost": rollup_cost.main,
+    "answers": answers.main,
+    "cold_start": cold_start.main,
+}
 
 
-def main(names: list[str]) -> None:
+def main(given: list[str]) -> None:
     """Run the named benchmarks, all of them without names."""
-    for name in names or BENCHMARKS:
+    first = next((place for place, word in enumerate(given) if word.startswith("--")), len(given))
+    names, options = given[:first], given[first:]
+    known = {**BENCHMARKS, "growth": lambda: growth.main(options), "large": large.main}
+    for name in names or [*BENCHMARKS, "growth"]:
         print(f"--- {name}")
-        (BENCHMARKS | {"large": large.main})[name]()
+        known[name]()
 
 
 if __name__ == "__main__":

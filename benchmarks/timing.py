@@ -12,6 +12,12 @@ def median_of(seconds: Sequence[float]) -> float:
     return statistics.median(seconds)
 
 
+def share_of(seconds: Sequence[float], share: float) -> float:
+    """The time that such a share of the runs does not pass."""
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
 def timed(work: Callable[[], object], runs: int) -> list[float]:
     """Seconds of each run."""
     times = []

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import functools
+import operator
 import os
 import re
 import shutil
@@ -35,6 +36,9 @@ OLDEST_MANYLINUX = 17
 ENTRY_POINTS = {"aws": "handler.py", "gcp": "main.py"}
 IN_LAMBDA_RUNTIME = frozenset({"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"})
 """Lambda's Python runtimes bring the AWS SDK and what it needs."""
+COMPARISONS = {
+    "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
+}  # fmt: skip
 ELF_MACHINES = {"x86_64": 62, "arm64": 183}
 PLATFORMS = {"x86_64": "x86_64", "arm64": "aarch64"}
 UNUSED = (
@@ -95,9 +99,31 @@ def locked_requirements(target: Target) -> str:
     for lock in ("requirements.txt", f"requirements-{target.cloud}.txt", *models):
         for requirement in re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text()):
             name = re.match(r"[a-z0-9._-]+(?===)", requirement)
-            if name and name[0] not in absent:
-                requirements[name[0]] = requirement.strip()
+            marker = re.search(r" ; ([^\\\n]+)", requirement)
+            if name and name[0] not in absent and (marker is None or holds(marker[1], target.python)):
+                # pip would ask the Python that it runs on instead of the one it installs for.
+                requirements[name[0]] = requirement.replace(marker[0], " ").strip() if marker else requirement.strip()
     return "\n".join(requirements[name] for name in sorted(requirements)) + "\n"
+
+
+def holds(marker: str, python: str) -> bool:
+    """Whether a lock's marker is true for CPython of a version such as 3.13. Raises PackageError for an unknown one."""
+    facts = {"implementation_name": "cpython", "platform_python_implementation": "CPython", "sys_platform": "linux"}
+
+    def is_true(comparison: str) -> bool:
+        found = re.fullmatch(r"(\w+) ([<>=!]+) '([\w.]+)'", comparison.strip())
+        if found and found[2] in COMPARISONS:
+            if found[1] in ("python_version", "python_full_version"):
+                return COMPARISONS[found[2]](_numbers(python), _numbers(found[3]))
+            if found[1] in facts:
+                return COMPARISONS[found[2]](facts[found[1]], found[3])
+        raise PackageError(f"the lock has a marker this script cannot read: {marker}")
+
+    return any(all(is_true(one) for one in every.split(" and ")) for every in marker.split(" or "))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
 
 
 def install_wheels(target: Target, into: Path) -> None:
@@ -106,7 +132,8 @@ def install_wheels(target: Target, into: Path) -> None:
     platforms = [f"manylinux_2_{minor}_{machine}" for minor in range(NEWEST_GLIBC[1], OLDEST_MANYLINUX - 1, -1)]
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
     command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--implementation", "cp"]
-    command += ["--python-version", target.python, "--target", str(into)]
+    # Older pips hold Requires-Python against the Python that they run on; the lock was made for the target's.
+    command += ["--python-version", target.python, "--ignore-requires-python", "--target", str(into)]
     for platform in (*platforms, f"manylinux2014_{machine}"):
         command += ["--platform", platform]
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as lock:

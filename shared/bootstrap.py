@@ -6,6 +6,7 @@ case, so that the others start without it. Importing this module, and making the
 
 from __future__ import annotations
 
+import atexit
 import logging
 from collections.abc import Iterable
 from dataclasses import fields
@@ -17,6 +18,8 @@ from shared.answers.large import LargeAnswers
 from shared.catalog.stored import StoredCatalog
 from shared.edits import EditRows
 from shared.formats.table import ReadOptions
+from shared.persons import Persons
+from shared.published import PublishedQuestions
 from shared.query import AskQuestion, QueryRules
 from shared.resources import (
     cursors,
@@ -36,7 +39,10 @@ from shared.resources import (
 from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.storage.base import ObjectInfo
+from shared.stranger_sql.base import SqlLimits, SqlRunner
+from shared.stranger_sql.in_process import InProcessRunner
 from shared.uploads import UploadRules, Uploads
+from shared.usage import UsageRecord
 from shared.values import UploadedObject
 
 if TYPE_CHECKING:
@@ -44,9 +50,11 @@ if TYPE_CHECKING:
 
     from shared.announce.base import Announce
     from shared.doctor import Doctor
+    from shared.fit_models import FitModels, FitReport
+    from shared.fold_usage import FoldReport, FoldUsage
     from shared.ingest import IngestUpload, Outcome
     from shared.restore import RestoreCatalog
-    from shared.tidy import TidyLakes
+    from shared.tidy import TidyLakes, TidyReport
 
 
 log = logging.getLogger("teal.ingest")
@@ -55,6 +63,7 @@ log = logging.getLogger("teal.ingest")
 @cache
 def ingest_upload() -> IngestUpload:
     """The use case behind every upload event."""
+    from shared.erasure import ErasureRules
     from shared.ingest import IngestRules, IngestUpload
     from shared.steps.reading import Reading
 
@@ -68,6 +77,7 @@ def ingest_upload() -> IngestUpload:
             max_upload_bytes=chosen.max_upload_mb * 2**20,
             inline_rows=chosen.inline_rows,
             reading=Reading(infer_datasets=chosen.infer_datasets, timezone=chosen.timezone),
+            erasure=ErasureRules(trace_days=chosen.keep_snapshots_days + chosen.orphan_grace_hours / 24),
         ),
         tell=_tell,
         work_directory=chosen.temp_directory,
@@ -144,6 +154,12 @@ def _announce(upload: UploadedObject) -> None:
 
 
 @cache
+def persons() -> Persons:
+    """The erasure of persons, as who asks for it sees it."""
+    return Persons(lake_store(), uploads(), reader_of)
+
+
+@cache
 def snapshots() -> Snapshots:
     """What lakes hold, read-only."""
     return Snapshots(reader_of, cursors(), settings().max_page_rows)
@@ -162,7 +178,29 @@ def ask_question() -> AskQuestion:
             timezone=chosen.timezone,
             currency=chosen.currency,
         ),
+        run_stranger=run_stranger(),
     )
+
+
+@cache
+def run_stranger() -> SqlRunner:
+    """What runs SQL that is not ours; another way to do so is another class here."""
+    chosen = settings()
+    return InProcessRunner(lake_store(), SqlLimits(memory_mb=chosen.memory_limit_mb // 2, threads=chosen.threads))
+
+
+@cache
+def published_questions() -> PublishedQuestions:
+    """The questions that tenants published."""
+    return PublishedQuestions(reader_of, run_stranger(), cursors(), uploads(), settings().timezone)
+
+
+@cache
+def usage() -> UsageRecord:
+    """What this process was asked; what it still has when it ends in good order is handed in."""
+    record = UsageRecord(lake_store())
+    atexit.register(record.hand_in_all)
+    return record
 
 
 @cache
@@ -170,6 +208,7 @@ def api() -> FastAPI:
     """The HTTP API."""
     from shared.api.app import ApiParts, ApiRules, MoreRoutes, create_app
     from shared.api.objects import LocalObjects
+    from shared.api.published import asking_router, publishing_router
     from shared.api.questions import question_router
 
     rows = Rows(reader_of, cursors(), settings().max_page_rows)
@@ -180,8 +219,15 @@ def api() -> FastAPI:
             rows=rows,
             edits=EditRows(reader_of, rows, uploads()),
             snapshots=snapshots(),
+            persons=persons(),
             ready=_ready,
-            more=(MoreRoutes(lambda principal: question_router(ask_question(), principal)),),
+            more=(
+                MoreRoutes(lambda principal: question_router(ask_question(), principal, published_questions())),
+                MoreRoutes(
+                    lambda _: asking_router(ask_question(), published_questions(), docs_enabled=settings().docs_enabled)
+                ),
+                MoreRoutes(lambda _: publishing_router(published_questions()), scope="admin"),
+            ),
             objects=LocalObjects(
                 store=inbox_store(),
                 signing_secret=signing_secret(),
@@ -191,6 +237,7 @@ def api() -> FastAPI:
             if "://" not in settings().inbox_uri
             else None,
             large=LargeAnswers(lake_store(), settings().max_inline_bytes, settings().signed_url_seconds),
+            usage=usage() if settings().usage else None,
             rules=ApiRules(docs_enabled=settings().docs_enabled, cors_origins=settings().cors_origins),
         )
     )
@@ -208,6 +255,31 @@ def tidy() -> TidyLakes:
         keep_held_days=chosen.keep_held_days,
     )
     return TidyLakes(lake_store(), writer_of, sessions(), rules)
+
+
+def maintain() -> list[FoldReport | TidyReport | FitReport]:
+    """What the schedule does: fold usage, tidy every lake, then fit the models of those whose sales changed."""
+    folded = [fold_usage()(tenant) for tenant in tidy().tenants()]
+    return [*folded, *tidy()(), *(fit_models()(tenant) for tenant in tidy().tenants())]
+
+
+@cache
+def fold_usage() -> FoldUsage:
+    """Brings what was asked into the lakes."""
+    from shared.fold_usage import FoldUsage
+
+    return FoldUsage(lake_store(), writer_of, sessions())
+
+
+@cache
+def fit_models() -> FitModels:
+    """Fits the models of lakes; needs numpy, which only the package of the function tidy and the laptop have."""
+    from shared.fit_models import FitModels
+    from shared.fitted.lifetime import LifetimeModel
+    from shared.fitted.series import AnomalyModel, ForecastModel
+
+    chosen = settings()
+    return FitModels(writer_of, sessions(), (LifetimeModel(), ForecastModel(), AnomalyModel()), chosen.timezone, chosen.currency)
 
 
 def rebuild_rollups(tenant: str) -> tuple[int, int]:
@@ -252,14 +324,20 @@ __all__ = [
     "api",
     "ask_question",
     "doctor",
+    "fit_models",
+    "fold_usage",
     "inbox_bucket",
     "inbox_store",
     "ingest_all",
     "ingest_upload",
     "keys",
     "lake_store",
+    "maintain",
+    "persons",
+    "published_questions",
     "rebuild_rollups",
     "restore_catalog",
+    "run_stranger",
     "settings",
     "snapshots",
     "start",
@@ -267,4 +345,5 @@ __all__ = [
     "store_at",
     "tidy",
     "uploads",
+    "usage",
 ]

@@ -1,4 +1,4 @@
-"""Commands that came through the inbox: replay an upload, register a contract, roll back to a snapshot."""
+"""Commands that came through the inbox: replay an upload, register a contract, publish a question, roll back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.datasets.registry import built_in, contract_from
 from shared.duck import Duck
 from shared.errors import AppError, ContractError, InputError, UnknownUploadError
 from shared.rollback import set_back
-from shared.steps import ledger
+from shared.steps import ledger, publish
 from shared.steps.fit import fit_table
 from shared.steps.order import Order, read_options_from
 from shared.values import InboxKey, UploadedObject
@@ -59,14 +59,21 @@ def replay_order(duck: Duck, tenant: str, command: Command) -> tuple[InboxKey, O
     return InboxKey(tenant, dataset, key.split("/", 3)[-1]), order
 
 
-def run_command(duck: Duck, writer: LakeWriter, command: Command, entry: ledger.Entry) -> tuple[ledger.Entry, int]:
+def run_command(
+    duck: Duck,
+    writer: LakeWriter,
+    command: Command,
+    entry: ledger.Entry,
+    *,
+    after_rollback: Callable[[Change], None] = lambda change: None,
+) -> tuple[ledger.Entry, int]:
     """Do what a command says, once; one that cannot be done is held. Returns its ledger entry and the snapshot.
 
     What it does and its ledger row are one commit, so a command that is delivered again never does it again.
     """
     entry = replace(entry, source=command.name, status="loaded")
     try:
-        return _commit(duck, writer, command, entry, _effect_of(command))
+        return _commit(duck, writer, command, entry, _effect_of(command, after_rollback))
     except (KeyError, TypeError, ValueError):
         held = replace(entry, status="held", reason_code="invalid_input", reason="The command lacks an argument.")
     except AppError as error:
@@ -80,11 +87,15 @@ Effect = Callable[[Change, Command, ledger.Entry], ledger.Entry]
 """What a command does inside its commit; returns its ledger entry."""
 
 
-def _effect_of(command: Command) -> Effect:
+def _effect_of(command: Command, after_rollback: Callable[[Change], None]) -> Effect:
     if command.name == "register_contract":
         return _register
     if command.name == "rollback":
-        return _roll_back
+        return lambda change, command, entry: _roll_back(change, command, entry, after_rollback)
+    if command.name == "publish_question":
+        return _publish_question
+    if command.name == "remove_question":
+        return _remove_question
     raise InputError(f"There is no command {command.name[:40]}.")
 
 
@@ -109,9 +120,10 @@ def _nothing(change: Change, command: Command, entry: ledger.Entry) -> ledger.En
     return entry
 
 
-def _roll_back(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+def _roll_back(change: Change, command: Command, entry: ledger.Entry, after: Callable[[Change], None]) -> ledger.Entry:
     snapshot = int(command.arguments["snapshot"])
     set_back(change, snapshot, author=command.author)
+    after(change)
     return replace(entry, reason=f"Rolled back to snapshot {snapshot}.")
 
 
@@ -125,6 +137,18 @@ def _register(change: Change, command: Command, entry: ledger.Entry) -> ledger.E
     ledger.record_contract(change.duck, contract, author=command.author)
     change.message = f"contract {contract.name} version {contract.version}"
     return replace(entry, reason=f"{change.message} registered.", contract_version=contract.version)
+
+
+def _publish_question(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    told = command.arguments
+    version = publish.publish(change, str(told["name"]), told["definition"], author=command.author)
+    return replace(entry, reason=f"Question {told['name']} version {version} published.")
+
+
+def _remove_question(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
+    name = str(command.arguments["name"])
+    publish.remove(change, name, author=command.author)
+    return replace(entry, reason=f"Question {name} removed.")
 
 
 def _refuse_changed_types(former: Contract | None, wanted: Contract) -> None:

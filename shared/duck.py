@@ -132,6 +132,21 @@ class Duck:
         with _errors_translated():
             return self.connection.sql(sql, params=dict(parameters))
 
+    def arrays(self, sql: str, parameters: Parameters = None) -> dict[str, Any]:
+        """The columns of one SELECT as numpy arrays, decimals as floats; needs numpy, which most functions lack."""
+        with _errors_translated():
+            found: dict[str, Any] = self.connection.execute(sql, parameters).fetchnumpy()
+            return found
+
+    def table_of(self, name: str, arrays: Mapping[str, Any]) -> None:
+        """Make temporary table ``name`` of numpy arrays of one length."""
+        with _errors_translated():
+            self.connection.register("_arrays", dict(arrays))
+            try:
+                self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS FROM _arrays")
+            finally:
+                self.connection.unregister("_arrays")
+
     def value(self, sql: str, parameters: Parameters = None) -> Any:
         """The first column of the first row, or None."""
         rows = self.execute(sql, parameters)

@@ -243,6 +243,18 @@ class MissingRateError(InputError):
     code = "missing_rate"
 
 
+class ModelMissingError(NotFoundError):
+    """Nothing was fitted to the lake yet, or not by the snapshot that is asked for."""
+
+    code = "model_missing"
+
+
+class ModelRefusedError(LimitError):
+    """There is too little data for a model, or it does worse than a naive forecast."""
+
+    code = "model_refused"
+
+
 class InvalidCursorError(InputError):
     """The cursor was not made by us, or for another question."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,15 +19,20 @@ from shared.catalog.stored import lake_prefix
 from shared.catalog.writer import Change, Committed, LakeWriter, Look, NothingToCommit
 from shared.commands import command_from, replay_order, run_command
 from shared.duck import Duck, StatementError, literal
+from shared.erasure import COMMANDS as ABOUT_PERSONS
+from shared.erasure import ErasureRules, RunErasure, erase_again
 from shared.errors import (
     AppError,
+    ConflictError,
     InputError,
     NotFoundError,
     TooManyHeldError,
     UploadTooLargeError,
 )
 from shared.steps import ledger
+from shared.steps.erased import Erased, current, erased_in, unwelcome
 from shared.steps.expected import ExpectedRow, refuse_changed
+from shared.steps.fingerprints import fingerprints_of
 from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
 from shared.steps.judge import Staged
@@ -39,11 +44,15 @@ from shared.steps.recognise import read_and_judge
 from shared.steps.report import measure, missing_references, record_held, record_quality
 from shared.steps.rollups import apply_rollups, plan_rollups
 from shared.steps.rounding import notes_on_rounding
+from shared.steps.withhold import withhold
 from shared.storage.base import ObjectStore
 from shared.values import InboxKey, RowCounts, UploadedObject
 
 log = logging.getLogger("teal.ingest")
 T = TypeVar("T")
+
+ERASED_MEANWHILE = 3
+"""How often an upload is looked at anew because somebody was erased meanwhile, before its event has to come again."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +76,24 @@ class IngestRules:
     max_upload_bytes: int = 10 * 2**30
     inline_rows: int = 200
     reading: Reading = field(default_factory=Reading)
+    erasure: ErasureRules = field(default_factory=ErasureRules)
+
+
+class ErasedMeanwhileError(ConflictError):
+    """Somebody was erased while an upload was on its way, so it is looked at again."""
+
+    code = "erased_meanwhile"
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One upload on its way: the session its tables are in, the lake it goes to, and the row it expects there."""
+    """One upload on its way: its session, the lake it goes to, the row it expects there, and who was erased from it."""
 
     duck: Duck
     writer: LakeWriter
     tenant: str
     expected: ExpectedRow | None = None
+    erased: tuple[Erased, ...] = ()
 
     def look(self) -> AbstractContextManager[Look]:
         """See LakeWriter.look."""
@@ -151,12 +168,34 @@ class IngestUpload:
         if replay is not None:
             key, order = replay
             return self._bring_in(run, key, replace(entry, dataset=key.dataset), folder, order)
-        done, snapshot_id = run_command(duck, run.writer, command, entry)
+        if command.name in ABOUT_PERSONS:
+            prints, rules = (
+                fingerprints_of(self.lake, tenant),
+                replace(self.rules.erasure, timezone=self.rules.reading.timezone),
+            )
+            obey = RunErasure(self.lake, self.inbox, tenant, run.writer, prints, rules, folder)
+            done, snapshot_id = obey(duck, command, entry)
+        else:
+            done, snapshot_id = run_command(
+                duck,
+                run.writer,
+                command,
+                entry,
+                after_rollback=lambda change: erase_again(
+                    change, lambda: fingerprints_of(self.lake, tenant), self.rules.reading.timezone
+                ),
+            )
         return _outcome(done, tenant, snapshot_id)
 
     def _bring_in(
         self, run: _Run, key: InboxKey, entry: ledger.Entry, folder: Path, order: Order | None = None
     ) -> Outcome:
+        for _ in range(ERASED_MEANWHILE):
+            with suppress(ErasedMeanwhileError):
+                return self._brought_in(run, key, entry, folder, order)
+        return self._brought_in(run, key, entry, folder, order)
+
+    def _brought_in(self, run: _Run, key: InboxKey, entry: ledger.Entry, folder: Path, order: Order | None) -> Outcome:
         duck = run.duck
         with run.look() as look:
             found = ledger.find(duck, entry.upload)
@@ -165,7 +204,9 @@ class IngestUpload:
             entry = replace(entry, upload_id=entry.upload.upload_id) if found.is_taken else entry
             if found.later:
                 return self._record(run, look, ledger.superseded(entry, found.later))
-            contracts = ledger.contracts(duck) if "teal.contracts" in tables_with_rows(duck) else {}
+            filled = tables_with_rows(duck)
+            contracts = ledger.contracts(duck) if "teal.contracts" in filled else {}
+            run = replace(run, erased=erased_in(duck) if "teal.erased" in filled else ())
             order = order or read_order(self.lake, run.tenant, entry.upload_id)
             entry, run = replace(entry, replay_of=order.replay_of), replace(run, expected=order.expected)
             read: Read | None = None
@@ -178,6 +219,9 @@ class IngestUpload:
                 if not order.replay_of and (same := ledger.same_content(duck, entry)):
                     return self._record(run, look, same)
                 read = read_and_judge(FileContext(duck, order, self.rules.reading, folder), path, key, contracts)
+                if run.erased:
+                    prints = fingerprints_of(self.lake, run.tenant)
+                    read = withhold(duck, read, unwelcome(run.erased, prints), prints, current(contracts))
                 entry = replace(entry, source=read.source, notes=read.notes, contract_version=read.version)
                 primary = read.staged[read.primary]
                 log.info(
@@ -211,6 +255,8 @@ class IngestUpload:
                     return _outcome(passed, tenant, 0)
                 if ledger.contracts(duck) != contracts:
                     raise ledger.ContractsChangedError("A contract changed while this upload was judged.")
+                if erased_in(duck) != run.erased:
+                    raise ErasedMeanwhileError("Somebody was erased while this upload was judged.")
             if run.expected is not None:
                 refuse_changed(duck, run.expected)
             plans = [plan_merge(duck, staged) for staged in read.staged]
@@ -342,7 +388,7 @@ def _outcome(entry: ledger.Entry, tenant: str, snapshot_id: int) -> Outcome:
 def _refuse_too_many_held(read: Read) -> None:
     """Raises TooManyHeldError when more rows were held than the contract of the file's own rows accepts."""
     primary = read.staged[read.primary]
-    if primary.held > primary.received * primary.contract.max_held_ratio:
+    if primary.held - primary.erased > primary.received * primary.contract.max_held_ratio:
         raise TooManyHeldError(
             f"{primary.held:,} of {primary.received:,} rows break a rule of {primary.contract.name}; "
             f"at most {primary.contract.max_held_ratio:.0%} may. The held rows say which."

@@ -19,6 +19,8 @@ from shared.storage.base import ObjectStore
 from shared.values import UploadedObject
 
 LOOK_SECONDS = 1.0
+QUIET_LOOKS = 2
+"""Looks at an unchanged lake before models are fitted: files often come several at a time."""
 
 
 def laptop_key(folder: Path, keys: Keys, tenant: str) -> str:
@@ -92,3 +94,30 @@ class InboxWatcher:
         if outcome.status != "skipped" or outcome.reason_code:
             self.told(key, outcome)
         return 1
+
+
+@dataclass
+class ModelKeeper:
+    """Fits models some seconds after the lake changed, as the schedule does in a cloud."""
+
+    newest: Callable[[], int]
+    fit: Callable[[], object]
+    failed: Callable[[str, AppError], None]
+    snapshot: int = 0
+    looks: int = 0
+
+    def keep(self, stop: threading.Event) -> None:
+        """Look every second until told to stop; a fit at hand is finished first."""
+        while not stop.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except AppError as error:
+                self.failed("models", error)
+
+    def look(self) -> None:
+        """Fit when the lake changed and was then left alone. Raises StoreUnavailableError."""
+        newest = self.newest()
+        self.looks = self.looks + 1 if newest == self.snapshot else 0
+        self.snapshot = newest
+        if self.looks == QUIET_LOOKS:
+            self.fit()

@@ -25,13 +25,16 @@ from shared.answers.encode import (
 )
 from shared.answers.etags import matches
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.datasets.question import Context, Question
+from shared.catalog.schema import needed_columns
+from shared.datasets.question import Context, Fit, Place, Question
 from shared.duck import Result, quoted
 from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
 from shared.sql.load import statement
+from shared.stranger_sql.base import SqlRun, SqlRunner, StrangerStatement
+from shared.stranger_sql.errors import RefusedSqlError
 
-CODE_VERSION = "3"
+CODE_VERSION = "4"
 """Part of every ETag: raised when the same question may give other bytes than before."""
 
 DOLLARS_PER_GB_SECOND = 0.0000133334
@@ -42,7 +45,11 @@ MEMORY_GB = 1.769
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with what is asked about its answer; ``numbers`` is how JSON writes decimals."""
+    """A question with what is asked about its answer; ``numbers`` is how JSON writes decimals.
+
+    ``was_newest`` says that nobody named the snapshot: it was the newest just now. ``subject`` names the list that a
+    cursor belongs to, where that is not the question with its parameters.
+    """
 
     question: Question
     tenant: str
@@ -54,6 +61,13 @@ class Asked:
     cursor: str | None = None
     if_none_match: str = ""
     sees_personal: bool = False
+    was_newest: bool = False
+    subject: str = ""
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the answer stays the same for good."""
+        return self.snapshot is not None and not self.was_newest
 
 
 @dataclass(frozen=True)
@@ -105,6 +119,9 @@ class Facts:
     span: tuple[datetime, datetime] | None
     files: Mapping[str, tuple[int, int]]
     rollup_zone: str = ""
+    places: frozenset[Place] = frozenset()
+    rate_currencies: frozenset[str] = frozenset()
+    fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
 
     def touched(self, tables: tuple[str, ...]) -> tuple[int, int]:
         """Files and bytes of some tables: an upper bound of what a question reads."""
@@ -120,6 +137,7 @@ class AskQuestion:
     cursors: Cursors
     cache: AnswerCache
     rules: QueryRules
+    run_stranger: SqlRunner | None = None
     known_facts: Remembered[Facts] = field(default_factory=Remembered)
 
     def __call__(self, asked: Asked) -> Answer:
@@ -129,7 +147,7 @@ class AskQuestion:
         PageTooLargeError.
         """
         started = time.perf_counter()
-        subject = subject_of(asked.question.name, asked.question.model_dump(mode="json"))
+        subject = asked.subject or subject_of(asked.question.name, asked.question.model_dump(mode="json"))
         position = self.cursors.open(asked.tenant, subject, asked.cursor) if asked.cursor else {}
         snapshot, as_of = position.get("snapshot", asked.snapshot), None if position else asked.as_of
         limit = self._limit(asked)
@@ -152,7 +170,7 @@ class AskQuestion:
             etag=etag,
             snapshot=lake.snapshot_id,
             media_type=MEDIA_TYPES[asked.format],
-            pinned=asked.snapshot is not None,
+            pinned=asked.pinned,
             receipt=receipt,
             cursor=body.cursor,
             timing=timing,
@@ -181,7 +199,7 @@ class AskQuestion:
         """The answer without an engine, if the caller has it already or this process still does."""
         etag = self._etag(asked, snapshot, limit, position)
         media = MEDIA_TYPES[asked.format]
-        pinned = asked.snapshot is not None
+        pinned = asked.pinned
         # An ETag of ours comes from an answer; * matches any there is, so whether there is one has to be seen first.
         if "*" not in asked.if_none_match and matches(asked.if_none_match, etag):
             return Answer(etag, snapshot, media, pinned, Receipt())
@@ -200,8 +218,12 @@ class AskQuestion:
         facts = self._facts(asked, lake)
         context = self._context(asked, lake, facts)
         wanted = asked.question.statement(context)
-        for name in asked.question.kept if context.rollup_zone else ():
-            lake.duck.once(statement(name))
+        if isinstance(wanted, StrangerStatement):
+            return self._of_stranger(
+                asked, SqlRun(asked.tenant, lake, wanted, limit, offset, asked.format), subject, facts
+            )
+        for sql in asked.question.keeps(context):
+            lake.duck.once(sql)
         page = f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}"
         as_table = asked.format in ("parquet", "arrow")
         if as_table:
@@ -217,21 +239,45 @@ class AskQuestion:
         cursor = None
         if len(result.rows) > limit:
             result = Result(result.columns, result.types, result.rows[:limit])
-            cursor = self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset + limit})
+            cursor = self._next(asked, lake, subject, offset + limit)
         ran = time.perf_counter()
-        told = {
-            "question": asked.question.name,
-            "snapshot": lake.snapshot_id,
-            "committed_at": lake.committed_at.isoformat().replace("+00:00", "Z"),
-            "parameters": asked.question.model_dump(mode="json", by_alias=True, exclude_none=True),
-            **(asked.question.told(seen) if seen is not None else {}),
-            "definition": f"/v1/definitions/{asked.question.name}",
-            "next": cursor,
-        }
+        more = {**(asked.question.told(seen) if seen is not None else {}), **asked.question.based_on(context)}
+        told = self._head(asked, lake, cursor, more)
         content = _encoded(asked, lake, told, result)
         files, size = facts.touched(asked.question.tables())
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
         return Body(content, cursor, size, files), phases
+
+    def _of_stranger(self, asked: Asked, run: SqlRun, subject: str, facts: Facts) -> tuple[Body, dict[str, float]]:
+        """The answer of SQL that is not ours. Raises what an ``SqlRunner`` raises."""
+        if self.run_stranger is None:
+            raise RefusedSqlError("This installation runs no SQL but its own.")
+        started = time.perf_counter()
+        page = self.run_stranger(run)
+        ran = time.perf_counter()
+        cursor = self._next(asked, run.lake, subject, run.offset + run.limit) if page.more else None
+        if asked.format == "json":
+            content = json_body(self._head(asked, run.lake, cursor, {}), page.result, asked.numbers)
+        else:
+            content = page.file or csv_body(page.result.columns, page.result.rows)
+        files, size = facts.touched(asked.question.tables())
+        phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
+        return Body(content, cursor, size, files), phases
+
+    def _next(self, asked: Asked, lake: PinnedLake, subject: str, offset: int) -> str:
+        return self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset})
+
+    def _head(self, asked: Asked, lake: PinnedLake, cursor: str | None, more: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What JSON says before the rows."""
+        return {
+            "question": asked.question.name,
+            "snapshot": lake.snapshot_id,
+            "committed_at": lake.committed_at.isoformat().replace("+00:00", "Z"),
+            "parameters": asked.question.model_dump(mode="json", by_alias=True, exclude_none=True),
+            **more,
+            "definition": f"/v1/definitions/{asked.question.name}",
+            "next": cursor,
+        }
 
     def _limit(self, asked: Asked) -> int:
         """Rows of a page: an answer is given as a whole as far as one page goes, unless less is asked for."""
@@ -246,6 +292,9 @@ class AskQuestion:
             sees_personal=asked.sees_personal,
             span=facts.span,
             rollup_zone=facts.rollup_zone,
+            places=facts.places,
+            rate_currencies=facts.rate_currencies,
+            fits=facts.fits,
         )
 
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
@@ -268,6 +317,12 @@ class AskQuestion:
         ]
         return '"' + hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32] + '"'
 
+
+ROLLUPS = {"teal.order_totals", "teal.sales_days", "teal.customer_days", "teal.customer_totals"}
+"""What questions read instead of the facts where a snapshot has all of it."""
+
+MAX_PLACES = 10_000
+"""Countries, channels and currencies together that are looked at before a question is asked."""
 
 _PAGE = "temp.answer_page"
 
@@ -294,9 +349,36 @@ def _facts_of(lake: PinnedLake) -> Facts:
         table: (int(count), int(size))
         for table, count, size in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})
     }
-    zones = [row[0] for row in lake.duck.execute(statement("sales/zones"))] if "sales_days" in lake.tables() else []
+    # A snapshot of an earlier version may lack a rollup, or columns of one; its questions read the facts.
+    whole = _whole_tables(lake)
+    places = lake.duck.execute(statement("sales/zones")) if whole >= ROLLUPS else []
+    zones = {zone for zone, *_ in places}
     span = (_instant(first), _instant(last)) if first is not None else None
-    return Facts(span, files, zones[0] if len(zones) == 1 else "")
+    return Facts(
+        span,
+        files,
+        rollup_zone=zones.pop() if len(zones) == 1 else "",
+        places=frozenset((country, channel, currency) for _, country, channel, currency in places)
+        if len(places) <= MAX_PLACES
+        else frozenset(),
+        rate_currencies=frozenset(currency for (currency,) in lake.duck.execute(statement("sales/rate_currencies"))),
+        fits=_fits_of(lake) if "teal.models" in whole else {},
+    )
+
+
+def _whole_tables(lake: PinnedLake) -> frozenset[str]:
+    """Tables of ours, as `teal.table`, of which the snapshot has every column that this version of the code reads."""
+    there = {tuple(row) for row in lake.duck.execute(statement("lake/own_columns"), {"lake": lake.alias})}
+    needed = needed_columns(lake.duck)
+    return frozenset(table for table in needed if all((table, name) in there for name in needed[table]))
+
+
+def _fits_of(lake: PinnedLake) -> Mapping[tuple[str, str], Fit]:
+    rows = lake.duck.execute(statement("lake/fits"))
+    return {
+        (model, currency): Fit(status, reason, snapshot, _instant(fitted_at), json.loads(facts))
+        for model, currency, status, reason, snapshot, fitted_at, facts in rows
+    }
 
 
 def _instant(microseconds: int) -> datetime:

@@ -17,7 +17,7 @@ from shared.errors import SnapshotNotFoundError
 from shared.sql.load import statement
 from shared.steps import ledger
 
-KEPT = frozenset({("teal", "uploads"), ("teal", "quality"), ("teal", "contracts")})
+KEPT = frozenset(("teal", name) for name in ("uploads", "quality", "contracts", "erased", "usage", "usage_folds"))
 """Tables that are not set back: the ledger and the contracts are brought forward instead, see below."""
 
 

@@ -1,4 +1,4 @@
-"""The secret that signs cursors and local URLs: made once, kept where every process of an installation finds it."""
+"""Secrets, made once and kept where every process of an installation finds them; one signs cursors and local URLs."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ BYTES = 32
 KEY = "keys/signing.secret"
 
 
-def secret_in_store(store: ObjectStore) -> bytes:
-    """The store's secret; of several processes that find none, the first one's is everybody's."""
+def secret_in_store(store: ObjectStore, key: str = KEY) -> bytes:
+    """The secret under a key; of several processes that find none, the first one's is everybody's."""
     try:
-        return store.get(KEY)[0]
+        return store.get(key)[0]
     except ObjectNotFoundError:
         try:
-            store.put_if_match(KEY, secrets.token_bytes(BYTES), etag="")
+            store.put_if_match(key, secrets.token_bytes(BYTES), etag="")
         except PreconditionFailedError:
-            log.info("another process made the signing secret first")
-        return store.get(KEY)[0]
+            log.info("another process made the secret first")
+        return store.get(key)[0]
 
 
 def secret_in_folder(folder: Path) -> bytes:

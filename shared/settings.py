@@ -64,6 +64,7 @@ class Settings(BaseSettings):
         24, ge=1, description="Files without a snapshot are deleted after this long; a commit may take half of it."
     )
     keep_held_days: int = Field(90, ge=1, description="Held rows are kept this long.")
+    usage: bool = Field(True, description="Count what is asked, for the question `usage`.")
 
     # Who is told
     announce_to: str = Field(

@@ -17,13 +17,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.catalog.careful import AUTHOR, CarefulCatalog
-from shared.catalog.stored import lake_prefix
+from shared.catalog.stored import StoredCatalog, lake_prefix
 from shared.catalog.writer import Change, CommitTooLateError, LakeWriter, NothingToCommit
 from shared.duck import Duck
 from shared.errors import AppError, CatalogContendedError
 from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
+from shared.remains import ForgettingCatalog, Remains, mark, remains_of
 from shared.sql.load import statement
 from shared.steps.day_rollups import add_up_differences
+from shared.steps.merge import tables_with_rows
 from shared.storage.base import ObjectInfo, ObjectStore
 
 log = logging.getLogger("teal.tidy")
@@ -38,6 +40,8 @@ MERGE_STEPS = ((SMALL_BYTES, 10), (8 * 2**20, 1), (2**20, 1))
 """Largest file to merge and most new files of one commit: less work after each lost race, so that some commit wins."""
 REWRITE_STEPS = (0.1, 0.4, 0.8)
 """A file is rewritten when this share of its rows is deleted; a larger share, so fewer files, after each lost race."""
+ANY_SHARE = 1e-9
+"""Of a file that may hold rows of an erased person: one row among a billion is enough."""
 DELETERS = 8
 """Deletions at a time: one by one, a bucket takes minutes for what a busy day leaves behind."""
 ATTEMPTS = 4
@@ -62,7 +66,7 @@ class TidyReport:
     """What was done for one lake: files merged, rewritten, deleted, rows flushed, snapshots expired; what is wrong.
 
     ``postponed`` names work that lost every race or ran out of time; the next run goes on with it. While there are
-    ``problems``, no data file is deleted.
+    ``problems``, no data file is deleted. ``erasures`` say what is left of erased persons.
     """
 
     tenant: str
@@ -76,6 +80,7 @@ class TidyReport:
     bytes: int = 0
     postponed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    erasures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,9 @@ class TidyLakes:
                 run.add_up()
                 run.compact()
                 run.expire()
+                run.forget()
                 run.sweep()
+                run.look_for_erased()
         except AppError as error:
             log.warning("tidy stopped", extra={"tenant": tenant, "code": error.code}, exc_info=error)
             report.problems.append(f"{error.code}: {error.message}")
@@ -137,10 +144,13 @@ class _Run:
         self.report.flushed += sum(row[2] for row in flushed or ())
         if flushed is None:
             self.report.postponed.append("flush")
-        for schema, table, small_files, deleted_share in self._tables():
+        tables, erased = self._tables()
+        for schema, table, small_files, deleted_share in tables:
             where = {"schema": schema, "table": table}
-            if deleted_share >= REWRITE_STEPS[0]:
-                steps = [{**where, "deleted_share": share} for share in REWRITE_STEPS if share <= deleted_share]
+            shares = [share for share in REWRITE_STEPS if share <= deleted_share]
+            shares = [ANY_SHARE, *shares] if f"{schema}.{table}" in erased else shares
+            if shares:
+                steps = [{**where, "deleted_share": share} for share in shares]
                 self.report.rewritten += self._step_down(f"rewrite {schema}.{table}", "tidy/rewrite", steps)
                 small_files = MERGE_AT_FILES  # noqa: PLW2901 - what was rewritten may be merged now
             if small_files >= MERGE_AT_FILES:
@@ -172,6 +182,28 @@ class _Run:
         if expired is None:
             self.report.postponed.append("expire snapshots")
 
+    def forget(self) -> None:
+        """Take the last of erased persons out of the catalog once nothing else knows them; drop old copies of it."""
+        with self.writer.look(self.duck):
+            if "teal.erased" not in tables_with_rows(self.duck):
+                return
+            forgotten = [one for one in remains_of(self.duck) if one.can_be_forgotten]
+        if forgotten and self._narrowed():
+            self._mark("forgotten_at", forgotten)
+        elif forgotten:
+            self.report.postponed.append("forget erased persons")
+        days = timedelta(days=self.rules.keep_snapshots_days)
+        key = StoredCatalog(self.store, self.report.tenant).key
+        self.store.forget_versions(key, self.store.clock() - days)
+
+    def look_for_erased(self) -> None:
+        """Say what is left of erased persons, and write down of whom nothing is."""
+        with self.writer.look(self.duck):
+            left = remains_of(self.duck)
+        if gone := [one for one in left if one.is_gone]:
+            self._mark("gone_at", gone)
+        self.report.erasures = [one.said for one in left if not one.is_gone]
+
     def sweep(self) -> None:
         """Verify that all files are there, delete what nothing needs, then forget what was scheduled and is gone."""
         tenant = self.report.tenant
@@ -198,10 +230,12 @@ class _Run:
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
-    def _tables(self) -> list[tuple[str, str, int, float]]:
+    def _tables(self) -> tuple[list[tuple[str, str, int, float]], set[str]]:
+        """What could be done for each table, and those with files that may hold rows of erased persons."""
         with self.writer.look(self.duck):
             rows = self.duck.execute(statement("tidy/tables"), {"small_bytes": SMALL_BYTES})
-        return [(schema, table, small, share) for schema, table, small, share in rows]
+            erased = {table for one in remains_of(self.duck) for table in one.to_rewrite}
+        return [(schema, table, small, share) for schema, table, small, share in rows], erased
 
     def _step_down(self, what: str, name: str, steps: list[dict[str, object]]) -> int:
         """Do the largest step that wins its race; returns how many files it took away."""
@@ -235,6 +269,26 @@ class _Run:
         except (CatalogContendedError, CommitTooLateError) as error:
             log.info("tidy lost its races", extra={"tenant": self.report.tenant, "code": error.code})
             return None
+
+    def _narrowed(self) -> bool:
+        """Publish the catalog without statistics of former rows and free room; False when every race was lost."""
+
+        def change(change: Change) -> list[tuple[Any, ...]]:
+            change.message = "forget erased persons"
+            return []
+
+        forgetting = replace(self.writer, catalog=ForgettingCatalog(self.writer.catalog, self.duck))
+        return replace(self, writer=forgetting)._committed(change, flush_first=True) is not None
+
+    def _mark(self, column: str, chosen: list[Remains]) -> None:
+        """Write down that persons are forgotten or gone."""
+        persons, now = [one.person for one in chosen], self.store.clock()
+        writer = replace(self.writer, attempts=min(ATTEMPTS, self.writer.attempts))
+        try:
+            writer.commit(AUTHOR, lambda change: mark(change, column, persons, now), duck=self.duck)
+        except (CatalogContendedError, CommitTooLateError) as error:
+            log.info("tidy lost its races", extra={"tenant": self.report.tenant, "code": error.code})
+            self.report.postponed.append("forget erased persons")
 
     def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[ObjectInfo]:
         prefix = lake_prefix(self.report.tenant)

@@ -31,6 +31,7 @@ from shared.keys import Principal
 from shared.paging import Cursors, Page, page_size, subject_of
 from shared.sql.load import statement
 from shared.steps.expected import ExpectedRow
+from shared.steps.hold import held_now
 from shared.storage.base import ObjectStore, SignedUrl
 from shared.upload_reports import HeldRowsExpiredError, NoReportError, report_from, why_no_report
 from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
@@ -268,16 +269,14 @@ class Uploads:
         rows = page_size(limit, self.rules.max_page_rows)
         subject = subject_of("held", {"upload": upload_id})
         position = self.cursors.open(tenant, subject, cursor) if cursor else {"after": -1}
-        key = f"lake/{tenant}/held/{upload_id}.parquet"
         with self.reader_of(tenant).pin() as lake:
             # What an attempt that was not the one that counts has left there is no part of the upload.
             if not state.settled or state.status == "skipped":
                 return Page([], None, lake.snapshot_id)
-            try:
-                self.lake.head(key)
-            except ObjectNotFoundError as error:
+            key = held_now(self.lake, tenant, upload_id)
+            if key is None:
                 if state.held:
-                    raise HeldRowsExpiredError("The held rows were kept for a time and are gone.") from error
+                    raise HeldRowsExpiredError("The held rows were kept for a time and are gone.")
                 return Page([], None, lake.snapshot_id)
             found = lake.duck.execute(
                 statement("uploads/held"),

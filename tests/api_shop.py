@@ -20,6 +20,7 @@ from shared.edits import EditRows
 from shared.formats.table import ReadOptions
 from shared.keys import SCOPES, Keys
 from shared.paging import Cursors
+from shared.persons import Persons
 from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.storage.base import ObjectInfo
@@ -91,6 +92,7 @@ def api_shop_in(
         rows=rows,
         edits=EditRows(reader_of, rows, uploads),
         snapshots=Snapshots(reader_of, cursors, PAGE),
+        persons=Persons(store, uploads, reader_of),
         ready=lambda: None,
         more=more,
         objects=LocalObjects(store, SECRET, max_bytes=10_000_000, arrived=arrived),

@@ -16,6 +16,7 @@ from shared.api.questions import question_router
 from shared.edits import EditRows
 from shared.keys import SCOPES, Keys
 from shared.paging import Cursors
+from shared.persons import Persons
 from shared.query import AskQuestion, QueryRules
 from shared.rows import Rows
 from shared.snapshots import Snapshots
@@ -58,6 +59,7 @@ def web_of(folder: Path) -> Web:
             rows=rows,
             edits=EditRows(lambda tenant: shop.reader, rows, uploads),
             snapshots=Snapshots(lambda tenant: shop.reader, cursors),
+            persons=Persons(shop.store, uploads, lambda tenant: shop.reader),
             ready=lambda: None,
             more=(MoreRoutes(lambda principal: question_router(ask, principal)),),
         )

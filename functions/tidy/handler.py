@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.bootstrap import start_early, tidy
+from shared.bootstrap import maintain, start_early
 
 start_early()
 
 
 def handle(event: dict[str, Any], context: Any) -> str:
     """What was done, as text for the log."""
-    return str(tidy()())
+    return str(maintain())

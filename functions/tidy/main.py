@@ -5,8 +5,7 @@ from __future__ import annotations
 import functions_framework
 from flask import Request
 
-from shared.bootstrap import start
-from shared.bootstrap import tidy as tidy_lakes
+from shared.bootstrap import maintain, start
 
 start()
 
@@ -14,4 +13,4 @@ start()
 @functions_framework.http
 def tidy(request: Request) -> str:
     """What was done, as text for the log."""
-    return str(tidy_lakes()())
+    return str(maintain())

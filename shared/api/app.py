@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 from shared.answers.large import LargeAnswers
 from shared.api import problems
 from shared.api.auth import SCOPE_OF, Admission, Authenticator, Route, admitted, describe_security, principal_of
+from shared.api.customers import customer_router
 from shared.api.datasets import dataset_router
 from shared.api.headers import EXPOSED_HEADERS, Envelope
 from shared.api.landing import page_router
@@ -23,9 +24,11 @@ from shared.api.snapshots import snapshot_router
 from shared.api.system import system_router
 from shared.api.uploads import upload_router
 from shared.edits import EditRows
+from shared.persons import Persons
 from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.uploads import Uploads
+from shared.usage import UsageRecord
 
 PrincipalDependency = Callable[..., Any]
 
@@ -57,10 +60,12 @@ class ApiParts:
     rows: Rows
     edits: EditRows
     snapshots: Snapshots
+    persons: Persons
     ready: Callable[[], None]
     more: tuple[MoreRoutes, ...] = ()
     objects: LocalObjects | None = None
     large: LargeAnswers | None = None
+    usage: UsageRecord | None = None
     rules: ApiRules = field(default_factory=ApiRules)
 
 
@@ -86,6 +91,7 @@ def create_app(parts: ApiParts) -> FastAPI:
         dataset_router(parts.snapshots, parts.uploads),
         row_router(parts.rows, parts.edits),
         snapshot_router(parts.snapshots, parts.uploads),
+        customer_router(parts.persons),
         system_router(parts.ready, rules.version),
         problems.router,
     ]
@@ -108,7 +114,7 @@ def create_app(parts: ApiParts) -> FastAPI:
             expose_headers=list(EXPOSED_HEADERS),
             max_age=600,
         )
-    app.add_middleware(Envelope)
+    app.add_middleware(Envelope, usage=parts.usage)
     return app
 
 

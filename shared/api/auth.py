@@ -55,6 +55,9 @@ SCOPE_OF: dict[Route, str] = {
     ("GET", "/v1/snapshots/{snapshot_id}"): "read",
     ("GET", "/v1/snapshots/{from_id}/changes/{to_id}"): "read",
     ("POST", "/v1/snapshots/{snapshot_id}/rollback"): "admin",
+    ("GET", "/v1/erasures"): "admin",
+    ("DELETE", "/v1/customers/{key:path}"): "admin",
+    ("POST", "/v1/customers/{key:path}/readmit"): "admin",
 }
 
 MAX_JSON_BYTES = 1_000_000

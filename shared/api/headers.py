@@ -12,6 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.api.problems import internal_problem
+from shared.api.used import count_use
+from shared.usage import UsageRecord
 
 log = logging.getLogger("teal.requests")
 
@@ -42,10 +44,16 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 
 
 class Envelope:
-    """Gives a request its id, its response the headers, a surprise its problem document, and the log its line."""
+    """Gives a request its id, its response the headers, a surprise its problem document, and the log its line.
 
-    def __init__(self, app: ASGIApp, *, now: Callable[[], float] = time.perf_counter) -> None:
+    What was answered is counted in ``usage``, if there is one.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, usage: UsageRecord | None = None, now: Callable[[], float] = time.perf_counter
+    ) -> None:
         self._app = app
+        self._usage = usage
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,10 +66,10 @@ class Envelope:
         request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        status = 0
+        status = bytes_sent = 0
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal status
+            nonlocal status, bytes_sent
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
@@ -71,6 +79,8 @@ class Envelope:
                 headers.add_vary_header("Authorization")
                 if "teal-snapshot" in headers:
                     state["snapshot"] = int(headers["teal-snapshot"])
+            elif message["type"] == "http.response.body":
+                bytes_sent += len(message.get("body", b""))
             await send(message)
 
         try:
@@ -83,7 +93,10 @@ class Envelope:
             state["error_code"] = "internal"
             await internal_problem(request_id)(scope, receive, send_with_headers)
         finally:
-            _log_request(scope, status, (self._now() - started) * 1000)
+            milliseconds = (self._now() - started) * 1000
+            _log_request(scope, status, milliseconds)
+            if self._usage is not None:
+                await count_use(self._usage, scope, status, milliseconds, bytes_sent)
 
 
 def _log_request(scope: Scope, status: int, milliseconds: float) -> None:

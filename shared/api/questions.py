@@ -4,16 +4,19 @@ Annotations are not postponed in this file: FastAPI has to see the classes that 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import Field, create_model
+from pydantic import create_model
 from starlette.responses import JSONResponse, Response
 
-from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.api.asking import OWN, RESPONSES, instant_of, reply_to
 from shared.api.auth import GuardedRoute
 from shared.api.formats import wanted
+from shared.api.published import definition_of
+from shared.api.replies import json_reply
+from shared.datasets.published import PREFIX
+from shared.datasets.published_text import described as described_own
 from shared.datasets.question import QUESTIONS, Question
 from shared.datasets.questions import (  # noqa: F401 - defining a question registers it
     customers_cohorts,
@@ -21,9 +24,11 @@ from shared.datasets.questions import (  # noqa: F401 - defining a question regi
     customers_loyalty,
     customers_new,
     customers_rfm,
+    customers_value,
     events_conversion,
     events_funnel,
     events_sessions,
+    insights,
     operations,
     products,
     products_affinity,
@@ -32,36 +37,29 @@ from shared.datasets.questions import (  # noqa: F401 - defining a question regi
     sales,
     sales_heatmap,
     sales_returns,
+    sales_series,
+    usage,
 )
 from shared.datasets.questions.definitions import definition, described, names
-from shared.errors import InvalidParameterError
 from shared.keys import Principal
-from shared.query import Answer, Asked, AskQuestion
-
-_OWN: dict[str, Any] = {
-    "snapshot": (
-        Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")],
-        None,
-    ),
-    "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
-    "format": (Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")], None),
-    "numbers": (Annotated[Numbers, Field(description="JSON decimals as exact strings, or as numbers.")], "string"),
-    "limit": (Annotated[int | None, Field(description="Rows of a page.")], None),
-    "cursor": (Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")], None),
-    "dry_run": (Annotated[bool, Field(description="Only say what asking would read and cost.")], False),
-}
+from shared.published import PublishedQuestions
+from shared.query import Asked, AskQuestion
 
 
-def question_router(ask: AskQuestion, principal: Callable[..., Any]) -> APIRouter:
-    """GET and HEAD of every question, the list of them, and their definitions."""
+def question_router(
+    ask: AskQuestion, principal: Callable[..., Any], published: PublishedQuestions | None = None
+) -> APIRouter:
+    """GET and HEAD of every question, the list of them, and their definitions, the tenant's own ones among them."""
     router = APIRouter(prefix="/v1", tags=["questions"], route_class=GuardedRoute)
     for name, question in QUESTIONS.items():
         _add(router, ask, principal, name, question)
 
     @router.get("/questions", summary="All questions")
-    def list_questions() -> Response:
-        """Names, titles and parameters of every question."""
-        return JSONResponse({"questions": [described(question) for question in QUESTIONS.values()]})
+    def list_questions(asker: Annotated[Principal, Depends(principal)]) -> Response:
+        """Names, titles and parameters of every question; those that the tenant published are marked `own`."""
+        own = published.all(asker.tenant)[0] if published else []
+        found = [described(question) for question in QUESTIONS.values()]
+        return JSONResponse({"questions": found + [described_own(one.name, one.definition) for one in own]})
 
     @router.get("/definitions", summary="What every number means")
     def list_definitions() -> Response:
@@ -69,8 +67,10 @@ def question_router(ask: AskQuestion, principal: Callable[..., Any]) -> APIRoute
         return JSONResponse({"definitions": [definition(name) for name in names()]})
 
     @router.get("/definitions/{name:path}", summary="What a question's numbers, or one metric, mean")
-    def get_definition(name: str) -> Response:
+    def get_definition(request: Request, asker: Annotated[Principal, Depends(principal)], name: str) -> Response:
         """The same text as the page of the documentation, in Markdown, and its parts."""
+        if published and name.startswith(PREFIX):
+            return json_reply(request, definition_of(published, asker.tenant, name.removeprefix(PREFIX)))
         return JSONResponse(definition(name))
 
     return router
@@ -80,19 +80,19 @@ def _add(
     router: APIRouter, ask: AskQuestion, principal: Callable[..., Any], name: str, question: type[Question]
 ) -> None:
     # The question's own fields and ours are one flat set of parameters, and a name in neither is refused.
-    parameters: Any = create_model(f"{question.__name__}Parameters", __base__=question, **_OWN)
+    parameters: Any = create_model(f"{question.__name__}Parameters", __base__=question, **OWN)
 
     def answer(
         request: Request,
         asked: Annotated[Any, Query()],
         asker: Annotated[Principal, Depends(principal)],
     ) -> Response:
-        given = asked.model_dump(by_alias=True, exclude=set(_OWN))
+        given = asked.model_dump(by_alias=True, exclude=set(OWN))
         question_asked = Asked(
             question=question.model_validate(given),
             tenant=asker.tenant,
             snapshot=asked.snapshot,
-            as_of=_instant(asked.as_of, asked.snapshot),
+            as_of=instant_of(asked.as_of, asked.snapshot),
             format=wanted(request, asked.format),
             numbers=asked.numbers,
             limit=asked.limit,
@@ -100,9 +100,7 @@ def _add(
             if_none_match=request.headers.get("if-none-match", ""),
             sees_personal="admin" in asker.scopes,
         )
-        if asked.dry_run:
-            return JSONResponse(ask.quote(question_asked))
-        return _response(request, ask(question_asked))
+        return reply_to(request, ask, question_asked, dry_run=asked.dry_run)
 
     answer.__annotations__["asked"] = Annotated[parameters, Query()]
     router.add_api_route(f"/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
@@ -115,32 +113,5 @@ def _add(
         name=name,
         operation_id=name.replace("/", "_").replace("-", "_"),
         response_class=Response,
-        responses={200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}}, 303: {}, 304: {}},
+        responses=RESPONSES,
     )
-
-
-def _response(request: Request, answer: Answer) -> Response:
-    receipt = answer.receipt
-    headers = {
-        "ETag": answer.etag,
-        "Teal-Snapshot": str(answer.snapshot),
-        "Cache-Control": "private, max-age=31536000, immutable"
-        if answer.pinned
-        else "private, max-age=0, must-revalidate",
-        "Vary": "Accept",
-        "Server-Timing": ", ".join(f"{phase};dur={ms:.1f}" for phase, ms in answer.timing.items()) or "cache;dur=0",
-        "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "
-        f"cost_usd={receipt.dollars:.9f}",
-    }
-    if answer.cursor is not None:
-        following = request.url.include_query_params(cursor=answer.cursor)
-        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
-    if answer.content is None:
-        return Response(None, 304, headers)
-    return Response(answer.content, 200, headers, answer.media_type)
-
-
-def _instant(as_of: datetime | None, snapshot: int | None) -> datetime | None:
-    if as_of is not None and snapshot is not None:
-        raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
-    return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of

@@ -17,15 +17,18 @@ BLOCK_BYTES = 16_384
 _FULL, _PACKED = "full_catalog", "packed_catalog"
 
 
-def pack(duck: Duck, path: Path) -> bool:
-    """Write the file again if it is worth it, and say whether it was; nobody may have it attached."""
+def pack(duck: Duck, path: Path, *, always: bool = False) -> bool:
+    """Write the file again if it is worth it, and say whether it was; nobody may have it attached.
+
+    ``always`` also when it is not: free room still holds what was deleted.
+    """
     packed = path.with_suffix(".packed")
     duck.execute(f"ATTACH {literal(str(path))} AS {_FULL} (TYPE duckdb, READ_ONLY)")
     try:
         total, free = duck.execute(
             f"SELECT total_blocks, free_blocks FROM pragma_database_size() WHERE database_name = '{_FULL}'"
         )[0]
-        if free <= total * FREE_SHARE:
+        if free <= total * FREE_SHARE and not always:
             return False
         # The storage version that DuckLake itself creates catalogs with.
         options = f"TYPE duckdb, BLOCK_SIZE {BLOCK_BYTES}, STORAGE_VERSION 'latest'"

@@ -56,8 +56,22 @@ def rebuild(tenant: str) -> None:
 @click.command(short_help="Merge, expire, verify, delete what nothing needs.")
 @json_option
 def tidy(as_json: bool) -> None:
-    """Merge small files, expire old snapshots, delete what nothing needs, verify."""
+    """Merge small files, expire old snapshots, delete what nothing needs, verify; bring in what was asked before."""
+    folded = [bootstrap.fold_usage()(tenant) for tenant in bootstrap.tidy().tenants()]
     reports = bootstrap.tidy()()
+    for report, fold in zip(reports, folded, strict=False):
+        report.problems += fold.problems
     rows = [vars(report) for report in reports]
     show(rows, as_json)
     sys.exit(1 if any(report.problems for report in reports) else 0)
+
+
+@click.command(short_help="Fit the models: lifetime value, forecasts and so on.")
+@click.option("--anyway", is_flag=True, help="Also when sales did not change since the last fit.")
+@tenant_option
+@json_option
+def fit(anyway: bool, tenant: str, as_json: bool) -> None:
+    """Fit the models to the newest snapshot, as the schedule does after sales changed."""
+    report = bootstrap.fit_models()(tenant, anyway=anyway)
+    show([vars(report)], as_json)
+    sys.exit(1 if report.problems else 0)

@@ -13,10 +13,12 @@ import click
 from pydantic import ValidationError
 from rich.markup import escape
 
+from shared.cli.erase import erase, erasures
 from shared.cli.files import upload
-from shared.cli.health import doctor, rebuild, tidy
+from shared.cli.health import doctor, fit, rebuild, tidy
 from shared.cli.keys import keys
 from shared.cli.lake import datasets, rollback, snapshots
+from shared.cli.published import questions
 from shared.cli.questions import ask
 from shared.cli.sample import sample
 from shared.cli.serve import run
@@ -30,7 +32,23 @@ def main() -> None:
     """Teal: a bucket becomes an analytics API."""
 
 
-for command in (run, upload, ask, datasets, snapshots, rollback, doctor, tidy, rebuild, keys, sample):
+for command in (
+    run,
+    upload,
+    ask,
+    questions,
+    datasets,
+    snapshots,
+    rollback,
+    erase,
+    erasures,
+    doctor,
+    tidy,
+    fit,
+    rebuild,
+    keys,
+    sample,
+):
     main.add_command(command)
 
 

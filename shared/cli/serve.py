@@ -15,7 +15,7 @@ from shared import bootstrap
 from shared.cli.options import TENANT
 from shared.errors import AppError
 from shared.ingest import Outcome
-from shared.laptop import InboxWatcher, laptop_key
+from shared.laptop import InboxWatcher, ModelKeeper, laptop_key
 from shared.resources import reader_of
 from shared.terminal import err, out
 from shared.values import UploadedObject
@@ -47,8 +47,13 @@ def run(host: str, port: int, samples: bool) -> None:
         bootstrap.inbox_store(), bootstrap.inbox_bucket(), bootstrap.ingest_upload(), _say_outcome, _say_error
     )
     watcher.done |= _brought_in()
-    thread = threading.Thread(target=watcher.watch, args=(stop,), name="inbox-watcher", daemon=True)
-    thread.start()
+    keeper = ModelKeeper(reader_of(TENANT).current_snapshot, _fit, _say_error)
+    threads = [
+        threading.Thread(target=work, args=(stop,), name=name, daemon=True)
+        for name, work in (("inbox-watcher", watcher.watch), ("model-keeper", keeper.keep))
+    ]
+    for thread in threads:
+        thread.start()
     named = f"[{host}]" if ":" in host else host
     _say_what_to_do(f"http://{named}:{door.getsockname()[1]}", key, inbox)
     config = uvicorn.Config(bootstrap.api(), log_level="warning", server_header=False)
@@ -59,7 +64,8 @@ def run(host: str, port: int, samples: bool) -> None:
         out.print()
     finally:
         stop.set()
-        thread.join(timeout=30)
+        for thread in threads:
+            thread.join(timeout=30)
     out.print("Stopped. The data stays in the folder.")
 
 
@@ -120,6 +126,18 @@ def _say_outcome(key: str, outcome: Outcome) -> None:
         soft_wrap=True,
         highlight=False,
     )
+
+
+def _fit() -> None:
+    report = bootstrap.fit_models()(TENANT)
+    if report.served:
+        reader_of(TENANT).refresh()
+        out.print(
+            f"[green]fitted[/green] models to snapshot {report.snapshot} in {report.seconds:.1f} s: "
+            f"{', '.join(report.served)}",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _say_error(what: str, error: AppError) -> None:

@@ -18,8 +18,22 @@ from shared.sql.load import statement
 
 Rows = list[tuple[Any, ...]]
 
+Place = tuple[str | None, str | None, str | None]
+"""Country, channel and currency of an amount."""
+
 QUESTIONS: dict[str, type[Question]] = {}
 """Every question by name; a class enters when it is defined."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a lake knows of a fit of a model: whether it is served, the snapshot it saw, and what it found."""
+
+    status: str
+    reason: str
+    snapshot: int
+    fitted_at: datetime
+    facts: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -34,6 +48,12 @@ class Context:
     """The first and the last instant of an order in the snapshot."""
     rollup_zone: str = ""
     """The time zone of the days of its rollups; "" when there are none, or of several."""
+    places: frozenset[Place] = frozenset()
+    """The country, channel and currency of these days, as they are there together; empty when they are too many."""
+    rate_currencies: frozenset[str] = frozenset()
+    """The currencies that have rates."""
+    fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
+    """The fits of the snapshot, by model and currency."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +75,6 @@ class Question(BaseModel):
     title: ClassVar[str] = ""
     sql_names: ClassVar[tuple[str, ...]] = ()
     """The SQL files it is made of, shown with its definition."""
-    kept: ClassVar[tuple[str, ...]] = ()
-    """Statements that bring rollups of days into the memory of a connection, run before its first answer."""
     columns: ClassVar[tuple[str, ...]] = ()
     """What it answers, each defined in ``questions/metrics.py``."""
     example: ClassVar[Mapping[str, str]] = {}
@@ -87,6 +105,14 @@ class Question(BaseModel):
     def sql_files(cls) -> dict[str, str]:
         """The SQL it is made of, by name."""
         return {name: statement(name) for name in cls.sql_names}
+
+    def keeps(self, context: Context) -> tuple[str, ...]:
+        """SQL that brings what these parameters need into the memory of a connection, each run once in it."""
+        return ()
+
+    def based_on(self, context: Context) -> dict[str, Any]:
+        """What JSON says of the models that the answer rests on."""
+        return {}
 
     def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
         """Whether the rows may be given, by what their statement has ``_seen``. Raises an InputError.

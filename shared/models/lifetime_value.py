@@ -55,11 +55,17 @@ class LifetimeValues:
 
 @dataclass(frozen=True)
 class Total:
-    """A sum over all customers with its interval; None where its variance is not finite (q ≤ 2, or an open fit)."""
+    """A sum over all customers, with its standard deviation; None where that is not finite (q ≤ 2, or an open fit)."""
 
     expected: float
-    low: float | None
-    high: float | None
+    deviation: float | None
+
+    def interval(self, level: float) -> tuple[float, float] | None:
+        """Bounds that hold ``level`` of a normal distribution, not below zero."""
+        if self.deviation is None:
+            return None
+        reach = two_sided(level) * self.deviation
+        return max(self.expected - reach, 0.0), self.expected + reach
 
 
 def lifetime_values(fit: BgNbdFit, spend: GammaGammaFit, people: Histories, outlook: Outlook) -> LifetimeValues:
@@ -95,12 +101,11 @@ def tiers(values: Floats, customers: Floats) -> Ints:
     return tier
 
 
-def total_orders(fit: BgNbdFit, people: Histories, outlook: Outlook) -> Total:
+def total_orders(fit: BgNbdFit, people: Histories, horizon: float) -> Total:
     """Orders of all customers within the horizon.
 
-    A normal interval: the variance of independent customers, and that of the parameters by the delta method.
+    Its variance is that of independent customers, and that of the parameters by the delta method.
     """
-    horizon = outlook.horizon
     alive, orders = _orders(fit.model, people, horizon)
     scatter = purchases.variance_of_purchases(fit.model, people, alive, horizon, orders)
 
@@ -108,12 +113,12 @@ def total_orders(fit: BgNbdFit, people: Histories, outlook: Outlook) -> Total:
         return float(people.customers @ _orders(model_at(point, fit.time_scale), people, horizon)[1])
 
     variance = float(people.customers @ scatter) + _parameter_variance(at, fit.point, fit.covariance)
-    return _interval(float(people.customers @ orders), variance, outlook.level)
+    return _total(float(people.customers @ orders), variance)
 
 
-def total_revenue(fit: BgNbdFit, spend: GammaGammaFit, people: Histories, outlook: Outlook) -> Total:
+def total_revenue(fit: BgNbdFit, spend: GammaGammaFit, people: Histories, horizon: float) -> Total:
     """Revenue of all customers within the horizon, not discounted, without margin; as ``total_orders``."""
-    horizon, mean = outlook.horizon, spend.observed_mean
+    mean = spend.observed_mean
     alive, orders = _orders(fit.model, people, horizon)
     worth = gamma_gamma.expected_value(spend.model, mean, people)
     scatter = purchases.variance_of_purchases(fit.model, people, alive, horizon, orders)
@@ -131,7 +136,7 @@ def total_revenue(fit: BgNbdFit, spend: GammaGammaFit, people: Histories, outloo
     variance = float(people.customers @ spread)
     variance += _parameter_variance(at_orders, fit.point, fit.covariance)
     variance += _parameter_variance(at_worth, spend.point, spend.covariance)
-    return _interval(float(people.customers @ (orders * worth)), variance, outlook.level)
+    return _total(float(people.customers @ (orders * worth)), variance)
 
 
 def revenue_interval(
@@ -185,8 +190,5 @@ def _parameter_variance(function: Callable[[Floats], float], point: Floats, cova
     return float(slopes @ covariance @ slopes)
 
 
-def _interval(expected: float, variance: float, level: float) -> Total:
-    if not np.isfinite(variance):
-        return Total(expected, None, None)
-    reach = two_sided(level) * float(np.sqrt(max(variance, 0.0)))
-    return Total(expected, max(expected - reach, 0.0), expected + reach)
+def _total(expected: float, variance: float) -> Total:
+    return Total(expected, float(np.sqrt(max(variance, 0.0))) if np.isfinite(variance) else None)

@@ -14,9 +14,20 @@ from shared.duck import Duck, UnreadableInputError
 from shared.errors import AmountTooLargeError
 from shared.sql.load import statement
 
-TOTALS, _CUSTOMERS = f"{LAKE}.teal.order_totals", f"{LAKE}.teal.customer_totals"
+TOTALS = f"{LAKE}.teal.order_totals"
 
-DAY_ROLLUPS = ("sales_days", "customer_days", "customer_totals")
+_OF_CUSTOMERS = {
+    "customer_totals": ("known_customers", "rollups/customer_totals"),
+    "customer_last_days": ("known_last_days", "rollups/customer_last_days"),
+}
+"""The rollups with rows per customer: the table that holds what is known of the touched ones, and what it becomes."""
+
+_AMOUNTS = (
+    "gross_sales", "discounts", "returns", "adjustments", "tax", "shipping", "units", "returned_units",
+)  # fmt: skip
+"""What is added up of order_totals; what was there before is negative in ``changed_totals``."""
+
+DAY_ROLLUPS = ("sales_days", "customer_days", *_OF_CUSTOMERS)
 
 
 def plan_days(duck: Duck, zone: str, filled: frozenset[str]) -> None:
@@ -25,10 +36,14 @@ def plan_days(duck: Duck, zone: str, filled: frozenset[str]) -> None:
     Reads only. ``filled`` are the lake's tables with rows.
     """
     day = f"({_local(duck, 'ordered_at', zone, ('former_totals', 'fresh_totals'))})::DATE"
-    tables = ((1, "fresh_totals"), (-1, "former_totals"))
-    signed = (f"SELECT {sign} AS sign, {day} AS day, * FROM {table}" for sign, table in tables)
+    negative = ", ".join(f"-{name} AS {name}" for name in _AMOUNTS)
+    signed = (
+        f"SELECT 1 AS sign, {day} AS day, * FROM fresh_totals",
+        f"SELECT -1 AS sign, {day} AS day, * REPLACE ({negative}) FROM former_totals",
+    )
     duck.execute(f"CREATE OR REPLACE TEMP TABLE changed_totals AS {' UNION ALL '.join(signed)}")
-    _known_customers(duck, zone, is_any="teal.customer_totals" in filled)
+    for rollup, (known, _) in _OF_CUSTOMERS.items():
+        _known(duck, rollup, known, zone, is_any=f"teal.{rollup}" in filled)
     # Where no order and no customer was there before, nobody was moved: the usual first load.
     looked_at = "SELECT EXISTS (FROM former_totals) OR EXISTS (FROM known_customers)"
     moved = statement("rollups/moved_customers") + ("" if duck.value(looked_at) else "LIMIT 0")
@@ -47,15 +62,10 @@ def apply_days(change: Change, zone: str) -> None:
             f"INSERT INTO {LAKE}.teal.sales_days BY NAME {statement('rollups/sales_days')}", {"zone": zone}
         )
         change.touched("teal.sales_days", added=int(added[0][0]))
-        removed = 0
-        if duck.value("SELECT count(*) FROM known_customers"):
-            touched = "IN (SELECT customer_id FROM known_customers)"
-            low, high = duck.execute("SELECT min(customer_id), max(customer_id) FROM known_customers")[0]
-            near = {"low": low, "high": high}
-            sql = f"DELETE FROM {_CUSTOMERS} WHERE customer_id BETWEEN $low AND $high AND customer_id {touched}"
-            removed = int(duck.execute(sql, near)[0][0])
-        added = duck.execute(f"INSERT INTO {_CUSTOMERS} BY NAME {statement('rollups/customer_totals')}")
-        change.touched("teal.customer_totals", added=int(added[0][0]), removed=removed)
+        for rollup, (known, fresh) in _OF_CUSTOMERS.items():
+            removed = _removed(duck, rollup, known)
+            added = duck.execute(f"INSERT INTO {LAKE}.teal.{rollup} BY NAME {statement(fresh)}")
+            change.touched(f"teal.{rollup}", added=int(added[0][0]), removed=removed)
     except UnreadableInputError as error:
         raise AmountTooLargeError(
             "A day or a customer comes to more than 14 digits before the decimal point."
@@ -83,20 +93,28 @@ def add_up_differences(change: Change) -> list[str]:
     return done
 
 
-def _known_customers(duck: Duck, zone: str, *, is_any: bool) -> None:
-    """Table ``known_customers``: the touched customers' rows of customer_totals, with their last day."""
+def _removed(duck: Duck, rollup: str, known: str) -> int:
+    """How many rows of the touched customers were taken out of a rollup."""
+    low, high = duck.execute(f"SELECT min(customer_id), max(customer_id) FROM {known}")[0]
+    if low is None:
+        return 0
+    touched = f"customer_id BETWEEN $low AND $high AND customer_id IN (SELECT customer_id FROM {known})"
+    return int(duck.execute(f"DELETE FROM {LAKE}.teal.{rollup} WHERE {touched}", {"low": low, "high": high})[0][0])
+
+
+def _known(duck: Duck, rollup: str, known: str, zone: str, *, is_any: bool) -> None:
+    """Table ``known``: the touched customers' rows of a rollup, with their last day."""
     touched = "(SELECT DISTINCT customer_id FROM changed_totals WHERE customer_id IS NOT NULL)"
     low, high = duck.execute(f"SELECT min(customer_id), max(customer_id) FROM {touched}")[0]
-    rows = f"FROM {_CUSTOMERS} LIMIT 0"
+    table = f"{LAKE}.teal.{rollup}"
+    rows = f"FROM {table} LIMIT 0"
     if is_any and low is not None:
-        rows = (
-            f"FROM (FROM {_CUSTOMERS} WHERE customer_id BETWEEN $low AND $high) SEMI JOIN {touched} USING (customer_id)"
-        )
+        rows = f"FROM (FROM {table} WHERE customer_id BETWEEN $low AND $high) SEMI JOIN {touched} USING (customer_id)"
     duck.execute(
         f"CREATE OR REPLACE TEMP TABLE known_rows AS {rows}", {"low": low, "high": high} if "$low" in rows else None
     )
     last_day = f"({_local(duck, 'last_at', zone, ('known_rows',))})::DATE"
-    duck.execute(f"CREATE OR REPLACE TEMP TABLE known_customers AS SELECT *, {last_day} AS last_day FROM known_rows")
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE {known} AS SELECT *, {last_day} AS last_day FROM known_rows")
 
 
 def _moved_totals(duck: Duck, zone: str) -> None:

@@ -13,9 +13,15 @@ from shared.steps.judge import Staged
 from shared.storage.base import ObjectStore
 
 
-def held_key(tenant: str, upload_id: str) -> str:
-    """Where an upload's held rows are."""
-    return f"{lake_prefix(tenant)}held/{upload_id}.parquet"
+def held_key(tenant: str, upload_id: str, again: str = "") -> str:
+    """Where an upload's held rows are; ``again`` is for other ones, since readers keep what they read of a file."""
+    return f"{lake_prefix(tenant)}held/{upload_id}{again and '.'}{again}.parquet"
+
+
+def held_now(store: ObjectStore, tenant: str, upload_id: str) -> str | None:
+    """The key under which an upload's held rows are now; None when there are none."""
+    found = store.list(f"{lake_prefix(tenant)}held/{upload_id}.")
+    return max(((info.modified_at, info.key) for info in found), default=(None, None))[1]
 
 
 def write_held_rows(

@@ -43,6 +43,7 @@ class Staged:
     ``present`` are the contract's columns the file had: the others keep what the lake holds. ``row_number`` is the SQL
     of a staged row's place in the file, from 1. ``file`` holds all rows as the lake takes them, if every one was
     accepted; ``statistics`` are what its writer counted by column: ``null_count``, and ``min`` and ``max`` as text.
+    ``erased`` of the ``held`` rows are of erased persons, and no fault of the file.
     """
 
     contract: Contract
@@ -53,6 +54,7 @@ class Staged:
     held: int
     duplicate: int
     deletes: bool = False
+    erased: int = 0
     file: Path | None = None
     statistics: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 

@@ -92,6 +92,12 @@ class ObjectStore(Protocol):
     def versions(self, key: str) -> Sequence[ObjectInfo]:
         """All kept versions of one key, newest first, also after the key was deleted."""
 
+    def forget_versions(self, key: str, replaced_before: datetime) -> int:
+        """Delete versions of a key that another one replaced before an instant; how many.
+
+        A bucket answers 0: its lifecycle rule does that by itself, and no role of ours may delete a version.
+        """
+
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:
         """A URL to download one object; ``filename`` sets the attachment name."""
 

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import BinaryIO
 
@@ -151,6 +152,16 @@ class FolderStore:
                 pass
             kept = sorted(names.items(), key=lambda item: item[1].st_mtime_ns, reverse=True)
             return [described(key, found, version=name) for name, found in kept]
+
+    def forget_versions(self, key: str, replaced_before: datetime) -> int:
+        """See ObjectStore.forget_versions."""
+        with errors_translated(), self._locked(key):
+            kept = self.versions(key)
+            # Each was replaced when the next newer one was written.
+            old = [one for newer, one in pairwise(kept) if newer.modified_at < replaced_before]
+            for one in old:
+                os.unlink(f"{self._versions_folder(key)}/{one.version}")
+            return len(old)
 
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:
         """See ObjectStore.sign_get."""

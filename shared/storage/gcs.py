@@ -149,6 +149,10 @@ class GcsStore:
                 found.append(_described(key, blob))
         return sorted(found, key=lambda info: int(info.version), reverse=True)
 
+    def forget_versions(self, key: str, replaced_before: datetime) -> int:
+        """See ObjectStore.forget_versions."""
+        return 0
+
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:
         """See ObjectStore.sign_get."""
         disposition = f"attachment; filename*=UTF-8''{quote(filename, safe='')}" if filename else None

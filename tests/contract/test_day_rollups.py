@@ -21,6 +21,7 @@ from shared.tidy import TidyLakes
 from tests.shop import Shop, shop_in
 
 MONEY = ("gross_sales", "discounts", "returns", "adjustments", "tax", "shipping", "units", "returned_units")
+FLAGS = (("with_sales", "is_sales"), ("with_adjustments", "has_adjustment"), ("with_zeros", "has_zero"))
 OF_CUSTOMERS = ("gross_sales", "discounts", "returns", "adjustments", "units", "returned_units")
 
 
@@ -29,11 +30,12 @@ def orders_of(shop: Shop) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in shop.rows("FROM teal.order_totals")]
 
 
-def expected_sales(rows: list[dict[str, Any]], zone: str) -> dict[tuple[date, str | None], list[Any]]:
-    """By day and currency, from the orders one by one."""
-    days: dict[tuple[date, str | None], dict[str, Any]] = defaultdict(lambda: defaultdict(Decimal))
+def expected_sales(rows: list[dict[str, Any]], zone: str) -> dict[tuple[Any, ...], list[Any]]:
+    """By day, country, channel and currency, from the orders one by one."""
+    days: dict[tuple[Any, ...], dict[str, Any]] = defaultdict(lambda: defaultdict(Decimal))
     for row in rows:
-        sums = days[row["ordered_at"].astimezone(ZoneInfo(zone)).date(), row["currency"]]
+        day = row["ordered_at"].astimezone(ZoneInfo(zone)).date()
+        sums = days[day, row["country"], row["channel"], row["currency"]]
         for name in MONEY:
             sums[name] += row[name]
         sums["net_of_orders"] += (row["gross_sales"] - row["discounts"] + row["returns"]) * row["order_has_sale"]
@@ -50,16 +52,27 @@ def expected_sales(rows: list[dict[str, Any]], zone: str) -> dict[tuple[date, st
 SALES = ("net_of_orders", "orders", "with_sales", "with_adjustments", "with_zeros")
 
 
-def expected_customers(rows: list[dict[str, Any]], zone: str) -> Counter[tuple[date, date | None]]:
-    """How many customers bought on a day and, before it, last on another."""
-    bought: dict[str, set[date]] = defaultdict(set)
+def expected_customers(rows: list[dict[str, Any]], zone: str) -> Counter[tuple[Any, ...]]:
+    """How many customers bought on a day and, before it, last on another: at all, and of each value of a dimension."""
+    bought: dict[tuple[Any, ...], set[date]] = defaultdict(set)
     for row in rows:
         if row["counts_order"] and row["customer_id"] is not None:
-            bought[row["customer_id"]].add(row["ordered_at"].astimezone(ZoneInfo(zone)).date())
-    found: Counter[tuple[date, date | None]] = Counter()
-    for days in bought.values():
+            day = row["ordered_at"].astimezone(ZoneInfo(zone)).date()
+            for dimension in (None, "country", "channel", "currency"):
+                bought[dimension, row.get(dimension), row["customer_id"]].add(day)
+    found: Counter[tuple[Any, ...]] = Counter()
+    for (dimension, value, _), days in bought.items():
         ordered = sorted(days)
-        found.update(zip(ordered, [None, *ordered], strict=False))
+        found.update(zip([dimension] * len(days), [value] * len(days), ordered, [None, *ordered], strict=False))
+    return found
+
+
+def expected_last_days(rows: list[dict[str, Any]]) -> dict[tuple[Any, ...], datetime]:
+    found: dict[tuple[Any, ...], datetime] = {}
+    for row in rows:
+        if row["counts_order"] and row["customer_id"] is not None:
+            key = row["customer_id"], row["country"], row["channel"], row["currency"]
+            found[key] = max(found.get(key, row["ordered_at"]), row["ordered_at"])
     return found
 
 
@@ -73,9 +86,11 @@ def expected_totals(rows: list[dict[str, Any]]) -> dict[tuple[str, str | None], 
         sums["at"] += [row["ordered_at"]] * row["counts_order"]
         for name in OF_CUSTOMERS:
             sums[name] = sums.get(name, 0) + row[name]
+        for name, flag in FLAGS:
+            sums[name] = sums.get(name, 0) + row[flag]
     return {
         key: [min(sums["at"], default=None), max(sums["at"], default=None), sums["orders"]]
-        + [sums[name] for name in OF_CUSTOMERS]
+        + [sums[name] for name in (*OF_CUSTOMERS, *dict(FLAGS))]
         for key, sums in found.items()
     }
 
@@ -85,30 +100,40 @@ def check(shop: Shop, zone: str = "UTC") -> None:
     rows = orders_of(shop)
     sums = ", ".join(f"sum({name})" for name in (*MONEY, *SALES))
     told = shop.rows(
-        f"SELECT day, currency, {sums} FROM teal.sales_days WHERE zone = $zone GROUP BY ALL", {"zone": zone}
+        f"SELECT day, country, channel, currency, {sums} FROM teal.sales_days WHERE zone = $zone GROUP BY ALL",
+        {"zone": zone},
     )
-    sales = {(day, currency): values for day, currency, *values in told if any(values)}
+    sales = {
+        (day, *place): values for day, *place, values in ((*row[:4], list(row[4:])) for row in told) if any(values)
+    }
     wanted = {key: values for key, values in expected_sales(rows, zone).items() if any(values)}
     assert sales == wanted
     told = shop.rows(
-        "SELECT day, previous_day, sum(customers) FROM teal.customer_days WHERE zone = $zone GROUP BY ALL",
+        "SELECT dimension, value, day, previous_day, sum(customers) FROM teal.customer_days WHERE zone = $zone "
+        "GROUP BY ALL",
         {"zone": zone},
     )
     customers = expected_customers(rows, zone)
-    assert {(day, before): count for day, before, count in told if count} == dict(customers)
+    assert {tuple(key): count for *key, count in told if count} == dict(customers)
     for grain in ("day", "week", "month", "quarter", "year"):
         told = shop.rows(f"SELECT day, sum(customers_of_{grain}) FROM teal.sales_days GROUP BY day")
         firsts: Counter[date] = Counter()
-        for (day, before), count in customers.items():
+        for (dimension, _, day, before), count in customers.items():
+            if dimension is not None:
+                continue
             firsts[day] += count if before is None or before < first_of(grain, day) else 0
         assert {day: count for day, count in told if count} == {day: count for day, count in firsts.items() if count}, (
             grain
         )
     told = shop.rows(
-        f"SELECT customer_id, currency, first_at, last_at, orders, {', '.join(OF_CUSTOMERS)} FROM teal.customer_totals"
+        f"SELECT customer_id, currency, first_at, last_at, orders, {', '.join((*OF_CUSTOMERS, *dict(FLAGS)))} "
+        "FROM teal.customer_totals"
     )
     assert {(customer, currency): values for customer, currency, *values in told} == expected_totals(rows)
     assert len(told) == len(expected_totals(rows))
+    told = shop.rows("SELECT customer_id, country, channel, currency, last_at FROM teal.customer_last_days")
+    assert {tuple(key): last for *key, last in told} == expected_last_days(rows)
+    assert len(told) == len(expected_last_days(rows))
 
 
 def first_of(grain: str, day: date) -> date:
@@ -120,6 +145,7 @@ def first_of(grain: str, day: date) -> date:
 
 
 HEADER = "order_id,ordered_at,customer_id,currency,total,status\n"
+PLACED = "order_id,ordered_at,customer_id,currency,total,status,country,channel\n"
 order = st.tuples(
     st.integers(1, 8),
     st.integers(0, 60),
@@ -127,6 +153,8 @@ order = st.tuples(
     st.sampled_from(["EUR", "USD", ""]),
     st.sampled_from([10, 20.5, -5, 0]),
     st.sampled_from(["", "paid", "cancelled"]),
+    st.sampled_from(["FR", "DE", ""]),
+    st.sampled_from(["web", "app"]),
 )
 line = st.tuples(st.integers(1, 8), st.integers(1, 2), st.sampled_from([2, 1, -1, 0]), st.sampled_from([3, 4.25]))
 step = st.one_of(
@@ -142,10 +170,10 @@ def act(shop: Shop, number: int, kind: str, told: Any, snapshots: list[int]) -> 
     name = f"{number}.csv"
     if kind == "orders":
         body = "".join(
-            f"{key},{(START + timedelta(hours=11 * at)).isoformat()},{customer},{currency},{total},{status}\n"
-            for key, at, customer, currency, total, status in told
+            f"{key},{(START + timedelta(hours=11 * at)).isoformat()},{customer},{','.join(map(str, rest))}\n"
+            for key, at, customer, *rest in told
         )
-        done = shop.upload("orders", name, HEADER + body)
+        done = shop.upload("orders", name, PLACED + body)
     elif kind == "lines":
         body = "".join(f"{key},{place},{count},{price}\n" for key, place, count, price in told)
         done = shop.upload("order_items", name, "order_id,line_id,quantity,unit_price\n" + body)
@@ -223,7 +251,7 @@ def test_rollups_are_made_anew_from_the_facts(tmp_path):
     wanted = orders_of(shop)
 
     def spoil(change):
-        for table in ("order_totals", "sales_days", "customer_totals"):
+        for table in ("order_totals", "sales_days", "customer_totals", "customer_last_days"):
             change.duck.execute(f"DELETE FROM lake.teal.{table}")
         change.duck.execute("UPDATE lake.teal.customer_days SET customers = 7")
 

@@ -6,8 +6,8 @@ import pytest
 
 from scripts.definition_pages import FOLDER, SAMPLE, pages
 from shared.datasets.question import QUESTIONS
-from shared.datasets.questions.definitions import names
-from shared.datasets.questions.metrics import COLUMNS, METRICS
+from shared.datasets.questions.definitions import compared_columns, names
+from shared.datasets.questions.metrics import COLUMNS
 from tests.web import Web, web_of
 
 
@@ -45,8 +45,11 @@ def test_every_column_of_an_answer_is_defined(web, name):
     if "compare" in parameters:
         compared = {"from": "2011-11-01", "to": "2011-12-01", **question.example, "compare": "previous_year"}
         columns = web.client.get(f"/v1/{name}", params=compared).json()["columns"]
-        suffixed = [f"{metric}{suffix}" for metric in METRICS for suffix in ("_previous", "_change")]
-        assert [column["name"] for column in columns] == [*question.columns, *suffixed]
+        suffixed = [f"{name}{suffix}" for name in compared_columns(question) for suffix in ("_previous", "_change")]
+        assert suffixed
+        assert set(compared_columns(question)) <= set(question.columns)
+        # What is answered anyway is not there twice.
+        assert [column["name"] for column in columns] == [*dict.fromkeys([*question.columns, *suffixed])]
     assert bool(question.group_columns) == ("group_by" in parameters)
     if question.group_columns:
         grouped = web.client.get(f"/v1/{name}", params={**question.example, "group_by": "country"}).json()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
-from statistics import median
 from typing import Any
 
 import pytest
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from shared.datasets.questions.events_funnel import EventFunnel
 from shared.errors import InvalidParameterError
+from tests.event_answers import a_funnel, an_event_of_a_way, expected_rows
 from tests.event_table import BEGIN, EventTable, way
 from tests.web import Web, web_of
 
@@ -194,104 +193,8 @@ def test_what_cannot_be_asked_is_refused_by_name(table, asked):
         table.ask(EventFunnel(**asked))
 
 
-# An event of one entity: minute, one bit per step that it is, and its value of the dimension.
-Marked = tuple[int, int, str | None]
-
-
-def _times_in_order(events: list[Any], begin: int, steps: int, strict: bool, until: int) -> list[int]:
-    times, place = [events[begin][0]], begin
-    for step in range(1, steps):
-        later = range(place + 1, min(place + 2, len(events)) if strict else len(events))
-        found = next((one for one in later if events[one][1] >> step & 1), None)
-        if found is None or events[found][0] > until:
-            break
-        place = found
-        times.append(events[found][0])
-    return times
-
-
-def _any_times(events: list[Any], steps: list[str], until: int) -> list[int]:
-    times: list[int] = []
-    if not events[0][1]:
-        return times
-    for number, step in enumerate(steps):
-        fitting = [at for at, mask, _ in events if mask >> number & 1]
-        given_before = steps[:number].count(step)
-        if len(fitting) <= given_before or fitting[given_before] > until:
-            break
-        times.append(max([*times[-1:], fitting[given_before]]))
-    return times
-
-
-def _best(events: list[Marked], steps: list[str], asked: dict[str, Any]) -> tuple[list[int], str | None]:
-    """The times of the best attempt from its beginning, and its first value; every event may begin one."""
-    found = []
-    for begin, (at, mask, value) in enumerate(events):
-        if not mask or not asked["from"] <= at < asked["to"]:
-            continue
-        times: list[int] = []
-        if asked["order"] == "any":
-            times = _any_times(events[begin:], steps, at + asked["window"])
-        elif mask & 1:
-            times = _times_in_order(events, begin, len(steps), asked["order"] == "strict", at + asked["window"])
-        if times:
-            found.append(((-len(times), times[-1], -begin), [time - at for time in times], value))
-    return min(found)[1:] if found else ([], None)
-
-
-def expected_rows(events: list[dict[str, Any]], asked: dict[str, Any]) -> dict[tuple[Any, int], tuple[Any, ...]]:
-    """Entities and medians in seconds by value and step, counted one entity after the other."""
-    steps, by_entity = asked["step"], defaultdict(list)
-    for event in events:
-        mask = 0
-        for place, step in enumerate(steps):
-            name, _, country = step.partition("?country=")
-            mask |= (event["event_name"] == name and country in ("", event["country"])) << place
-        entity = event["customer_id" if asked["entity"] == "customer" else "session_id"]
-        if entity is not None and (mask or asked["order"] == "strict"):
-            by_entity[entity].append((event["at"], mask, event["country"] if asked["dimension"] else None))
-    found: dict[Any, list[list[int]]] = defaultdict(list)
-    for of_entity in by_entity.values():
-        inside = sorted(of_entity, key=lambda e: (e[0], e[1] & -e[1] or 1024, e[1], e[2] is None, e[2] or ""))
-        times, value = _best(inside, steps, asked)
-        if times:
-            found[value].append(times)
-    if asked["dimension"] is None and not found:
-        found[None] = []
-    rows = {}
-    for value, ways in found.items():
-        for step in range(len(steps)):
-            there = [times for times in ways if len(times) > step]
-            since = [60 * (times[step] - times[step - 1]) for times in there]
-            timed = step and there
-            total = median(60 * times[step] for times in there) if timed else None
-            rows[value, step + 1] = (len(there), median(since) if timed else None, total)
-    return rows
-
-
-an_event = st.fixed_dictionaries(
-    {
-        "event_name": st.sampled_from("AABBCX"),
-        "at": st.integers(0, 30),
-        "customer_id": st.sampled_from(["a", "a", "a", "b", None]),
-        "session_id": st.sampled_from(["s", "s", "t", None]),
-        "country": st.sampled_from(["DE", "FR", None]),
-    }
-)
-a_question = st.fixed_dictionaries(
-    {
-        "step": st.lists(st.sampled_from(["A", "B", "C", "A?country=DE"]), min_size=2, max_size=5),
-        "entity": st.sampled_from(["customer", "session"]),
-        "dimension": st.sampled_from([None, "country"]),
-        "window": st.integers(3, 25),
-        "from": st.integers(0, 10),
-        "to": st.integers(15, 40),
-    }
-)
-
-
 @settings(max_examples=150, deadline=None)
-@given(st.lists(an_event, min_size=4, max_size=25), a_question)
+@given(st.lists(an_event_of_a_way, min_size=4, max_size=25), a_funnel)
 def test_any_events_give_what_looking_at_every_attempt_gives(table, events, asked):
     table.fill(events)
     given = {name: (BEGIN + timedelta(minutes=asked[name])).isoformat() for name in ("from", "to")}

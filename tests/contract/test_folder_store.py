@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -241,3 +242,17 @@ def test_a_store_is_opened_while_others_write_to_it(tmp_path: Path) -> None:
         ended.set()
         for writer in writers:
             writer.join()
+
+
+def test_versions_that_were_replaced_long_ago_are_forgotten_and_the_current_one_never_is(tmp_path):
+    store = FolderStore(tmp_path)
+    etag = ""
+    for body in (b"one", b"two", b"three"):
+        etag = store.put_if_match("catalog", body, etag=etag).etag
+    newest, second, _ = store.versions("catalog")
+    assert store.forget_versions("catalog", second.modified_at) == 0
+    assert store.forget_versions("catalog", newest.modified_at) == 1
+    assert store.versions("catalog") == [newest, second]
+    assert store.forget_versions("catalog", newest.modified_at + timedelta(days=1)) == 1
+    assert store.get("catalog", version=newest.version)[0] == b"three"
+    assert store.forget_versions("nothing", newest.modified_at) == 0

@@ -148,6 +148,53 @@ def test_every_number_is_the_sum_of_its_lines(random_shop, asked):
         assert {key: row[key] for key in expected[name]} == expected[name], name
 
 
+@pytest.mark.parametrize("filters", [{}, {"country": "DE", "category": "toys"}, {"customers": "known", "kind": "all"}])
+def test_every_number_is_beside_that_of_the_range_before(random_shop, filters):
+    web, lines, events = random_shop
+    asked = {"from": "2024-02-01", "to": "2024-03-01", **filters}
+    now = performance(lines, events, asked)
+    # As long: 29 days, until 1 February.
+    before = performance(lines, events, filters, (BORDER - (END - BORDER), BORDER))
+    plain = web.rows("products/performance", **asked)
+    rows = web.rows("products/performance", **asked, compare="previous_period")
+    assert [{name: row[name] for name in plain[0]} for row in rows] == plain
+    assert {row["product_id"] for row in rows} == now.keys()
+    sums = ("gross_sales", "discounts", "returns", "net_sales", "units", "returned_units", "orders", "customers")
+    for row in rows:
+        earlier = before.get(row["product_id"])
+        for name in (*sums, "margin", "margin_rate", "return_rate", "views", "views_to_buy"):
+            nothing = None if name not in sums else "0.0000" if isinstance(row[name], str) else 0
+            expected = earlier[name] if earlier else nothing
+            assert row[f"{name}_previous"] == expected, (row["product_id"], name)
+            change = row[f"{name}_change"]
+            if row[name] is None or expected is None or Decimal(expected) == 0:
+                assert change is None
+            else:
+                ratio_to = (Decimal(row[name]) - Decimal(expected)) / Decimal(expected)
+                assert abs(Decimal(change) - ratio_to) <= Decimal("0.000001")
+    # Classes are those of now, whatever they were.
+    best = [row for row in rows if row["abc"] == "A"]
+    assert web.rows("products/performance", **asked, compare="previous_period", abc="A") == best
+
+
+@pytest.mark.parametrize("sort", ["returns", "return_rate", "trend", "margin", "views_to_buy", "customers"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_rows_go_by_the_asked_column_with_compare_too(random_shop, sort, descending):
+    asked = {"from": "2024-02-01", "to": "2024-03-01", "sort": sort, "descending": descending}
+    plain, rows = (
+        random_shop[0].rows("products/performance", **asked, **more) for more in ({}, {"compare": "previous_period"})
+    )
+    assert [row["product_id"] for row in rows] == [row["product_id"] for row in plain]
+
+
+def test_the_trend_is_of_the_time_that_is_compared_with(random_shop):
+    web = random_shop[0]
+    asked = {"from": "2024-02-01", "to": "2024-03-01", "compare": "previous_year"}
+    assert {(row["trend"], row["net_sales_previous"]) for row in web.rows("products/performance", **asked)} == {
+        (None, "0.0000")
+    }
+
+
 @pytest.mark.parametrize("sort", ["returns", "return_rate", "trend", "margin", "views_to_buy", "customers"])
 @pytest.mark.parametrize("descending", [True, False])
 def test_rows_go_by_the_asked_column_and_unknown_ones_come_last(random_shop, sort, descending):
@@ -212,10 +259,15 @@ def test_what_cannot_be_asked_is_refused(tmp_path_factory, path, random_shop):
 # --- the same in plain Python ----------------------------------------------------------------------------------------
 
 
-def performance(lines: list[dict[str, Any]], events: list[dict[str, Any]], asked: dict[str, str]) -> dict[str, Any]:
-    """What to expect of each product."""
+def performance(
+    lines: list[dict[str, Any]],
+    events: list[dict[str, Any]],
+    asked: dict[str, str],
+    span: tuple[datetime, datetime] = (START, END),
+) -> dict[str, Any]:
+    """What to expect of each product, in the asked range or in all of a span."""
     ranged = "from" in asked
-    start, end = (BORDER, END) if ranged else (START, END)
+    start, end = (BORDER, END) if ranged else span
     # The range before is as long: 29 days.
     now, before = _sums(lines, start, end, asked), _sums(lines, start - (end - start), start, asked)
     views: dict[str, int] = defaultdict(int)

@@ -53,6 +53,11 @@ class Cloud:
         with self._reader().pin() as lake:
             return [row[0] for row in lake.duck.execute("SELECT status FROM teal.uploads ORDER BY snapshot_id")]
 
+    def models(self) -> list[str]:
+        """What was fitted."""
+        with self._reader().pin() as lake:
+            return [row[0] for row in lake.duck.execute("SELECT DISTINCT model FROM teal.models ORDER BY 1")]
+
     def token(self) -> str:
         """A new API key of the tenant."""
         return Keys(self.lake).create(TENANT, ["read"]).token

@@ -160,6 +160,10 @@ def test_a_round_of_tidying_runs_under_its_role(stack: Stack) -> None:
         ("QueryRole", "put_object", "LakeBucket", f"lake/{TENANT}/data/main/orders/x.parquet", "AccessDenied"),
         ("QueryRole", "put_object", "LakeBucket", f"lake/{TENANT}/data/main/answers/x.parquet", "AccessDenied"),
         ("QueryRole", "put_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
+        ("QueryRole", "put_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "allowed"),
+        ("QueryRole", "get_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "AccessDenied"),
+        ("QueryRole", "delete_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "AccessDenied"),
+        ("IngestRole", "put_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "AccessDenied"),
         ("QueryRole", "delete_object", "LakeBucket", f"lake/{TENANT}/answers/a.csv", "AccessDenied"),
         ("QueryRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),
         ("QueryRole", "list_objects_v2", "InboxBucket", "", "AccessDenied"),
@@ -170,6 +174,7 @@ def test_a_round_of_tidying_runs_under_its_role(stack: Stack) -> None:
         ("IngestRole", "put_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
         ("TidyRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),
         ("TidyRole", "put_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
+        ("TidyRole", "delete_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "allowed"),
         ("TidyRole", "list_object_versions", "LakeBucket", "", "allowed"),
     ],
 )

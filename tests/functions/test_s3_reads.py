@@ -37,6 +37,7 @@ def quick(address: str, keys: AwsKeys = KEYS, prefix: str = "some/where") -> Qui
     return QuickS3Store("reads", prefix, region="us-east-1", endpoint_url=address, keys=keys, address=address)
 
 
+@pytest.mark.parametrize("body", [None, b"", b"some bytes"])
 @pytest.mark.parametrize("token", ["", "a/session+token=="])
 @pytest.mark.parametrize(
     ("path", "query"),
@@ -46,13 +47,13 @@ def quick(address: str, keys: AwsKeys = KEYS, prefix: str = "some/where") -> Qui
         ("/b/x", "versionId=3%2FL4kqtJlcpXroDTDmJ%2BrmSpXd3dIbrHY%2BMTRCxf3vjVBH40Nr8X8gdRQBpUMLUo"),
     ],
 )
-def test_the_signature_is_the_sdk_s(path: str, query: str, token: str) -> None:
+def test_the_signature_is_the_sdk_s(path: str, query: str, token: str, body: bytes | None) -> None:
     url = f"http://127.0.0.1:4566{path}" + (f"?{query}" if query else "")
-    request = AWSRequest("GET", url)
+    request = AWSRequest("GET" if body is None else "PUT", url, data=body)
     S3SigV4Auth(Credentials("AKIDEXAMPLE", "a secret/key+", token or None), "s3", "eu-central-1").add_auth(request)
     now = datetime.strptime(request.context["timestamp"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     keys = AwsKeys("AKIDEXAMPLE", "a secret/key+", token)
-    ours = signed(keys, "eu-central-1", "127.0.0.1:4566", path, query, now)
+    ours = signed(keys, "eu-central-1", "127.0.0.1:4566", path, query, now, body)
     assert ours["Authorization"] == request.headers["Authorization"]
 
 
@@ -68,6 +69,20 @@ def test_it_reads_what_the_sdk_reads(address: str, key: str) -> None:
     assert without.get_if_changed(key, first.etag) == with_sdk.get(key)
     assert without.duck_access() == with_sdk.duck_access()
     assert without._clients == {}, "the SDK was asked"
+
+
+@pytest.mark.parametrize("key", ["put", ODD])
+@pytest.mark.parametrize("body", [b"", b"some bytes"])
+def test_it_puts_what_the_sdk_puts(address: str, key: str, body: bytes) -> None:
+    without = quick(address)
+    put = without.put(key, body, content_type="text/csv")
+    assert without._clients == {}, "the SDK was asked"
+    with_sdk = S3Store("reads", "some/where", region="us-east-1", endpoint_url=address, keys=KEYS)
+    read, found = with_sdk.get(key)
+    assert read == body
+    told = (put.key, put.size_bytes, put.etag, put.version, put.content_type)
+    assert told == (found.key, found.size_bytes, found.etag, found.version, found.content_type)
+    assert abs(put.modified_at - found.modified_at).total_seconds() < 5
 
 
 def test_what_is_not_there_is_not_found(address: str) -> None:

@@ -21,6 +21,7 @@ from scripts.build_package import (
     Target,
     build,
     check,
+    holds,
     interpreter,
     libraries,
     locked_requirements,
@@ -227,7 +228,20 @@ def test_only_what_fits_models_carries_their_libraries() -> None:
         assert not [name for name in ("numpy==", "iminuit==") if name in locked(cloud, "query")]
     for path in (ROOT / "shared").rglob("*.py"):
         if {"numpy", "iminuit"} & foreign_imports(path):
-            assert path.parent.name == "models", path
+            assert {"models", "fitted"} & set(path.parts), path
+
+
+def test_what_is_installed_is_for_the_python_of_the_function_and_not_for_ours() -> None:
+    def numpy_of(python: str) -> list[str]:
+        lock = locked_requirements(Target("aws", "tidy", "x86_64", python, with_wheels=True))
+        assert " ; " not in lock
+        return re.findall(r"^numpy==(\S+)", lock, re.M)
+
+    told = (ROOT / "requirements-models.txt").read_text()
+    for python, marker in (("3.11", "< '3.12'"), ("3.12", ">= '3.12'"), ("3.13", ">= '3.12'")):
+        assert numpy_of(python) == re.findall(rf"^numpy==(\S+) ; python_full_version {marker}", told, re.M)
+    with pytest.raises(PackageError):
+        holds("platform_machine == 'arm64'", "3.13")
 
 
 def imports(path: Path) -> set[str]:

@@ -118,6 +118,7 @@ def test_only_ingest_and_tidy_write_data() -> None:
     assert writable("QueryRole") == {
         "${LakeBucket.Arn}/lake/*/answers/*",
         "${LakeBucket.Arn}/uploads/*",
+        "${LakeBucket.Arn}/usage/*",
         "${LakeBucket.Arn}/keys/signing.secret",
         "${InboxBucket.Arn}/inbox/*",
     }

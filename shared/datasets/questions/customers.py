@@ -13,11 +13,11 @@ from shared.sql.load import statement
 
 HISTORY = ("sales/facts_of_orders", "sales/factors", "sales/converted", "sales/currencies")
 """The SQL by which every customer's orders are read."""
-TOTALS = (*HISTORY, "customers/totals", "customers/whole")
+TOTALS = (*HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/whole")
 
 
-class CustomerQuestion(SalesQuestion):
-    """What all questions about customers share.
+class ComparedCustomers(SalesQuestion):
+    """What all questions about customers share, those that compare two ranges too.
 
     A customer is a `customer_id`; guest orders are nobody's and left out. An order is one with a sale line; returns
     lower net sales, but are no orders. `to` is the moment that is asked about: what comes after it is not looked at.
@@ -28,11 +28,10 @@ class CustomerQuestion(SalesQuestion):
     """
 
     customers: ClassVar[str] = "known"  # type: ignore[misc] # a parameter of sales, but not of customers
-    compare: ClassVar[None] = None  # type: ignore[misc] # as above
     product: ClassVar[None] = None  # type: ignore[misc] # as above
     category: ClassVar[None] = None  # type: ignore[misc] # as above
 
-    def everybody(self) -> CustomerQuestion:
+    def everybody(self) -> ComparedCustomers:
         """The question whose facts are added up: this one, unless it shows some customers among all."""
         return self
 
@@ -70,16 +69,34 @@ class CustomerQuestion(SalesQuestion):
     def totals(self, context: Context) -> Statement:
         """CTEs up to ``totals``, one row per customer, and ``whole``."""
         history = self.history(context)
+        totals = "customers/totals_of_rollup" if self.of_all_time(context) else "customers/totals"
         sql = (
-            f"{history.sql}, totals AS MATERIALIZED (\n{statement('customers/totals')}\n), "
+            f"{history.sql}, totals AS MATERIALIZED (\n{statement(totals)}\n), "
             f"whole AS MATERIALIZED (\n{statement('customers/whole')}\n)"
         )
         return Statement(sql, {**history.values, "range_from": self.range_start(context)}, has_seen=True)
 
+    def of_all_time(self, context: Context) -> bool:
+        """Whether the rollup of customers tells their totals: nothing is left out but currencies and customers."""
+        filters = (self.range_start(context), self.end, self.country, self.channel, self.convert)
+        everything = type(self).customers == "known" and self.kind == "all" and not self.reads_lines()
+        now = self._back is None
+        return bool(context.rollup_zone) and now and everything and all(one is None for one in filters)
+
     def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
         """See SalesQuestion."""
-        return SalesQuestion.doubts(self.everybody(), context, seen[:3])
+        return SalesQuestion.doubts(self.everybody(), context, self._amounts(seen))
 
     def told(self, seen: Any) -> dict[str, Any]:
         """See SalesQuestion; and up to when was looked."""
-        return {**super().told(seen[:3]), "until": seen[3]}
+        return {**super().told(self._amounts(seen)), "until": seen[3]}
+
+    def _amounts(self, seen: Any) -> list[Any]:
+        """What is seen of amounts, of the earlier range too."""
+        return [*seen[:3], *(seen[4:7] if self.compare else ())]
+
+
+class CustomerQuestion(ComparedCustomers):
+    """What questions about customers share that compare nothing: what they tell of is not of one range."""
+
+    compare: ClassVar[None] = None  # type: ignore[misc] # a parameter of sales, but not of these

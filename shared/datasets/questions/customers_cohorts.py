@@ -33,6 +33,7 @@ class CustomerCohorts(CustomerQuestion):
     `from` leaves out cohorts before the period that it lies in. Returns belong to the period of the credit note; those
     before a customer's first order (their sale is older than the data) belong to no cell. Without amounts
     (`retention`, `orders`) orders in several currencies are counted together. Cohorts times periods may be 200,000.
+    There is no `compare`: cohorts of other times are rows of the same answer.
     """
 
     name: ClassVar[str] = "customers/cohorts"

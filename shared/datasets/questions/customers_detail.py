@@ -44,6 +44,7 @@ class CustomerDetail(ScoredCustomers):
 
     start: ClassVar[None] = None  # type: ignore[misc] # a parameter of other questions: here all history counts
     window_days: ClassVar[None] = None  # type: ignore[misc] # as above
+    compare: ClassVar[None] = None  # type: ignore[misc] # as above
     country: ClassVar[None] = None  # type: ignore[misc] # as above
     channel: ClassVar[None] = None  # type: ignore[misc] # as above
     kind: ClassVar[str] = "all"  # type: ignore[misc] # as above

@@ -9,11 +9,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Statement
-from shared.datasets.questions.customers import HISTORY, TOTALS, CustomerQuestion
+from shared.datasets.questions.comparison import Measures
+from shared.datasets.questions.customers import HISTORY, TOTALS, ComparedCustomers
 from shared.sql.load import statement
 
 
-class CustomerRepeatRate(CustomerQuestion):
+class CustomerRepeatRate(ComparedCustomers):
     """How many customers order again, and how long they take: all together, and after the first, second … order.
 
     The first row (`order_number` null) is all together: `repeat_rate` is the share of customers with two orders or more
@@ -23,6 +24,9 @@ class CustomerRepeatRate(CustomerQuestion):
     and may be fractions; who has not come back yet has none, so that the newest customers look less loyal than they may
     become. Only orders from `from` to `to` are looked at and numbered. Amounts play no role: orders in several
     currencies are counted together.
+
+    `compare` needs `from` and `to`, and sets each row beside what this question answers for the range before, as long,
+    or the same range a year before; there are also rows of order numbers that were reached only then.
     """
 
     name: ClassVar[str] = "customers/repeat-rate"
@@ -32,11 +36,22 @@ class CustomerRepeatRate(CustomerQuestion):
         "order_number", "customers", "repeat_customers", "repeat_rate", "mean_days_between", "median_days_between",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"up_to": "3"}
+    measures: ClassVar[Measures] = Measures(
+        ("customers", "repeat_customers"), ("repeat_rate", "mean_days_between", "median_days_between")
+    )
 
     up_to: Annotated[int, Field(ge=0, le=10_000, description="The largest order number to answer.")] = 10
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        if self.compare is None:
+            return self._answer(context)
+        return self.beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("order_number",),
+            order="answer.order_number NULLS FIRST", of_both=True,
+        )  # fmt: skip
+
+    def _answer(self, context: Context) -> Statement:
         history = self.history(context)
         sql = (
             f"{history.sql}, gaps AS MATERIALIZED (\n{statement('customers/gaps')}\n) "
@@ -47,13 +62,17 @@ class CustomerRepeatRate(CustomerQuestion):
         )
 
 
-class CustomerTop(CustomerQuestion):
+class CustomerTop(ComparedCustomers):
     """The customers who buy most, each with the share of what all customers bought, and the share of all above.
 
     `by` says what is compared; equal customers are ranked by customer_id. Ranked is who has an order in the range;
     shares are of the sum over all of them, so guests and customers known by a return alone are not in it. Where
     somebody's net sales are negative, `running_share` passes 1 before it ends there. `first_order` is the first one
     ever, also before `from`. The names of customers are shown to keys with the scope `admin`.
+
+    `compare` needs `from` and `to`, and sets each customer beside what this question answers of them for the range
+    before, as long, or the same range a year before: zero where they placed no order then. Who ordered only then is
+    not among them; `sales/by` has a row for everybody who bought at either time.
     """
 
     name: ClassVar[str] = "customers/top"
@@ -64,6 +83,7 @@ class CustomerTop(CustomerQuestion):
         "last_order", "share_of_metric", "running_share",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London", "limit": "3"}
+    measures: ClassVar[Measures] = Measures(("gross_sales", "returns", "net_sales", "orders", "units"))
 
     by: Annotated[
         Literal["net_sales", "gross_sales", "returns", "orders", "units"],
@@ -72,6 +92,14 @@ class CustomerTop(CustomerQuestion):
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        if self.compare is None:
+            return self._answer(context)
+        return self.beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("customer_id",),
+            order="answer.rank",
+        )  # fmt: skip
+
+    def _answer(self, context: Context) -> Statement:
         totals = self.totals(context)
         days = (f"({self.local(f'{one}_at', context)})::DATE AS {one}_day" for one in ("first", "last"))
         dated = f"dated AS (SELECT *, {', '.join(days)} FROM totals)"

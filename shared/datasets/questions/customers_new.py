@@ -11,13 +11,14 @@ from pydantic import Field
 
 from shared.datasets.question import Context, Statement
 from shared.datasets.questions.clocks import clock
-from shared.datasets.questions.customers import HISTORY, CustomerQuestion
-from shared.datasets.questions.ranges import require_few_periods
-from shared.datasets.questions.sales import STEPS
+from shared.datasets.questions.comparison import Measures
+from shared.datasets.questions.customers import HISTORY, ComparedCustomers
+from shared.datasets.questions.ranges import Shift, require_few_periods
+from shared.datasets.questions.steps import STEPS
 from shared.sql.load import statement
 
 
-class NewVsReturning(CustomerQuestion):
+class NewVsReturning(ComparedCustomers):
     """Per period, the new and the returning customers, their orders and net sales, and those of guests apart.
 
     With `rule=customer`, a customer is new in the period of the first order ever, with all orders of that period, and
@@ -29,6 +30,9 @@ class NewVsReturning(CustomerQuestion):
 
     Here guests are not left out: new, returning and guest net sales add up to the net sales of the period. `fill` gives
     every period of the range, 200,000 at most, with zeros where nothing happened.
+
+    `compare` sets each period beside the one before it, or the same one a year before, as `sales/by-period` does;
+    who was new then is judged by what was known then: by all orders before the end of the earlier range.
     """
 
     name: ClassVar[str] = "sales/new-vs-returning"
@@ -45,6 +49,14 @@ class NewVsReturning(CustomerQuestion):
         "grain": "month", "from": "2011-09-01", "to": "2012-01-01", "timezone": "Europe/London",
     }  # fmt: skip
 
+    measures: ClassVar[Measures] = Measures(
+        (
+            "new_customers", "returning_customers", "new_orders", "returning_orders", "guest_orders", "new_net_sales",
+            "returning_net_sales", "guest_net_sales",
+        ),
+        ("returning_rate",),
+    )  # fmt: skip
+
     customers: ClassVar[str] = "all"  # type: ignore[misc] # as in CustomerQuestion
 
     grain: Annotated[Literal["day", "week", "month", "quarter", "year"], Field(description="Length of a period.")] = (
@@ -55,8 +67,20 @@ class NewVsReturning(CustomerQuestion):
     ] = "customer"
     fill: Annotated[bool, Field(description="Periods without orders are there, with zeros.")] = True
 
+    def shift(self, context: Context) -> Shift:
+        """See SalesQuestion."""
+        return self.shift_to(context, str(self.compare), self.grain)
+
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        if self.compare is None:
+            return self._answer(context)
+        return self.beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("period",),
+            order="answer.period", grain=self.grain,
+        )  # fmt: skip
+
+    def _answer(self, context: Context) -> Statement:
         history = self.history(context)
         start, end = self.asked_range(context)
         values: dict[str, Any] = {
@@ -78,7 +102,7 @@ class NewVsReturning(CustomerQuestion):
             if left_out := self._days_left_out(start, end, context):
                 periods = f"SELECT * FROM (\n{periods}\n) WHERE NOT list_contains($left_out::TIMESTAMP[], bucket)"
                 values["left_out"] = left_out
-        bucket = f"date_trunc('{self.grain}', {self.local('ordered_at', context)})"
+        bucket = self.period(self.grain, self.local("ordered_at", context))
         sql = (
             f"{history.sql}, dated AS (SELECT *, {bucket} AS bucket FROM facts), "
             f"first_orders AS (\n{statement('customers/first_orders')}\n), "

@@ -12,9 +12,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Statement
-from shared.datasets.questions.customers import TOTALS, CustomerQuestion
+from shared.datasets.questions.comparison import Measures
+from shared.datasets.questions.customers import TOTALS, ComparedCustomers
 from shared.datasets.questions.customers_groups import OTHER, PROSPECTS, SHOPIFY, rules, segment_of
-from shared.datasets.questions.ranges import shifted
+from shared.datasets.questions.ranges import Shift, back, shifted
 from shared.errors import InvalidParameterError
 from shared.sql.load import statement
 
@@ -25,7 +26,7 @@ SCORES = (
 """The SQL by which customers are scored."""
 
 
-class ScoredCustomers(CustomerQuestion):
+class ScoredCustomers(ComparedCustomers):
     """How customers are scored.
 
     Scored is who has an order from `from` (or in the `window_days` before `to`; else of all time) to `to`, by three
@@ -57,7 +58,7 @@ class ScoredCustomers(CustomerQuestion):
         Field(description="Rules of segments in their order, such as VIP:r=4-5,fm=4-5; may be repeated."),
     ] = None
 
-    def everybody(self) -> CustomerQuestion:
+    def everybody(self) -> ComparedCustomers:
         """See CustomerQuestion."""
         return self.model_copy(update={"customer": None})
 
@@ -94,7 +95,8 @@ class CustomerRfm(ScoredCustomers):
     """Each customer's recency, frequency and monetary value, their scores of 1 to 5, and the segment they stand for.
 
     Best scores first: by R, F, M, net sales, then customer_id. `segment` and `customer` choose whom to show; scores are
-    always among all customers. The names of customers are shown to keys with the scope `admin`.
+    always among all customers. The names of customers are shown to keys with the scope `admin`. There is no `compare`:
+    a score is a place among the customers of one time; `customers/segments` compares how many are where.
     """
 
     name: ClassVar[str] = "customers/rfm"
@@ -105,6 +107,8 @@ class CustomerRfm(ScoredCustomers):
         "rfm", "segment",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London", "limit": "3"}
+
+    compare: ClassVar[None] = None  # type: ignore[misc] # a parameter of segments: a score is a place among the others
 
     segment: Annotated[list[str] | None, Field(description="Only customers of these segments; may be repeated.")] = None
 
@@ -133,21 +137,53 @@ class CustomerSegments(ScoredCustomers):
     own country it is). The segment null, where there is such a customer, is of those who did, but have no order in the
     range: earlier customers, and customers known by a return alone. What they gave back in the range is in its net
     sales, so that all rows add up to the net sales of all customers.
+
+    `compare=previous_year` sets each segment beside what this question answers for a year before; `previous_period`,
+    which needs `from` or `window_days`, beside the range before, as long. Customers are scored anew for that time,
+    among those of that time.
     """
 
     name: ClassVar[str] = "customers/segments"
-    sql_names: ClassVar[tuple[str, ...]] = (*TOTALS, *SCORES, "customers/segments")
+    sql_names: ClassVar[tuple[str, ...]] = (
+        *TOTALS, *SCORES, "customers/buyers", "customers/buyers_of_rollup", "customers/segments",
+    )  # fmt: skip
     title: ClassVar[str] = "Customer segments"
     columns: ClassVar[tuple[str, ...]] = (
         "segment", "size", "size_share", "orders", "net_sales", "share", "mean_recency_days", "orders_per_customer",
         "net_sales_per_customer",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London"}
+    measures: ClassVar[Measures] = Measures(
+        ("size", "orders", "net_sales"),
+        ("size_share", "share", "mean_recency_days", "orders_per_customer", "net_sales_per_customer"),
+    )
 
     customer: ClassVar[None] = None  # type: ignore[misc] # a parameter of sales, but not of segments
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        if self.compare is None:
+            return self._answer(context)
+        return self._with_ends(context).beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("segment",),
+            order="list_position($segments::VARCHAR[], answer.segment) NULLS LAST", of_both=True,
+        )  # fmt: skip
+
+    def shift(self, context: Context) -> Shift:
+        """See SalesQuestion."""
+        return self._with_ends(context).shift_of_range(context, str(self.compare))
+
+    def shift_of_range(self, context: Context, compare: str) -> Shift:
+        """See RangeQuestion; a year before needs no beginning."""
+        return back("1 year") if compare == "previous_year" else super().shift_of_range(context, compare)
+
+    def _with_ends(self, context: Context) -> CustomerSegments:
+        """The same question with the ends of its range as instants."""
+        start = self.range_start(context)
+        ends = {"start": start and start.isoformat(), "end": self.until(context).isoformat(), "window_days": None}
+        return self.model_copy(update=ends)
+
+    def _answer(self, context: Context) -> Statement:
         segmented = self.segmented(context)
         names = list(dict.fromkeys(rule.segment for rule in rules(self.rules())))
         always = [*names, PROSPECTS]
@@ -157,7 +193,11 @@ class CustomerSegments(ScoredCustomers):
             "always": always,
             "segments": [*names, *([] if OTHER in names else [OTHER]), PROSPECTS, None],
         }
-        return replace(segmented, sql=f"{segmented.sql} FROM (\n{statement('customers/segments')}\n)", values=values)
+        buyers = "customers/buyers_of_rollup" if context.rollup_zone and self.end is None else "customers/buyers"
+        sql = (
+            f"{segmented.sql}, buyers AS (\n{statement(buyers)}\n) FROM (\n{statement('customers/segments')}\n)"
+        )
+        return replace(segmented, sql=sql, values=values)
 
     def tables(self) -> tuple[str, ...]:
         """See Question."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.datasets.question import QUESTIONS, Question
 from shared.datasets.questions.metrics import COLUMNS
+from shared.datasets.questions.ranged import RangeQuestion
 from shared.errors import UnknownQuestionError
 
 
@@ -44,6 +45,13 @@ def described(question: type[Question]) -> dict[str, Any]:
     }
 
 
+def compared_columns(question: type[Question]) -> tuple[str, ...]:
+    """What it answers also of the earlier time, with `compare`."""
+    if issubclass(question, RangeQuestion) and "compare" in question.model_fields:
+        return question.measures.names
+    return ()
+
+
 def text(name: str) -> str:
     """The definition as Markdown; docs/definitions/<name>.md begins with it."""
     if name in COLUMNS:
@@ -66,6 +74,9 @@ def text(name: str) -> str:
         f"| `{column}` | {COLUMNS[column].meaning}{_with(question, column)} | {COLUMNS[column].formula} |"
         for column in _answered(question)
     ]
+    if compared := compared_columns(question):
+        listed = ", ".join(f"`{column}`" for column in compared)
+        lines += ["", f"With `compare`, also `<column>_previous` and `<column>_change` of {listed}."]
     lines += ["", "## Parameters", "", "| parameter | meaning | default |", "| --- | --- | --- |"]
     lines += [
         f"| `{field}` | {told.get('description', '')}{_choices(told)} | {_default(told)} |"

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.datasets.question import Context, Statement
+from shared.datasets.questions.comparison import Measures
 from shared.datasets.questions.events import Entity, EventsByPeriod, length_of_time, microseconds
 from shared.datasets.questions.events_funnel import masked
 from shared.sql.load import statement
@@ -34,6 +35,8 @@ class EventConversion(EventsByPeriod):
     title: ClassVar[str] = "Conversion"
     columns: ClassVar[tuple[str, ...]] = ("period", "value", "tried", "converted", "conversion_rate", "settled")
     example: ClassVar[Mapping[str, str]] = {"first": "view", "goal": "purchase", "grain": "all"}
+    measures: ClassVar[Measures] = Measures(("tried", "converted"), ("conversion_rate",))
+    largest_first: ClassVar[str] = "tried"
 
     goal: Annotated[str, Field(description="The event to reach.")] = "purchase"
     first: Annotated[str | None, Field(description="The event to begin with; default any.")] = None
@@ -42,8 +45,8 @@ class EventConversion(EventsByPeriod):
     )
     entity: Annotated[Entity, Field(description="Who is converted.")] = "customer"
 
-    def statement(self, context: Context) -> Statement:
-        """See Question."""
+    def answer(self, context: Context) -> Statement:
+        """See EventsByPeriod."""
         window = length_of_time("window", self.window)
         events = masked(self.chosen(context, later=window), [("first", self.first), ("goal", self.goal)])
         values = {

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 from pydantic import Field
 
 from shared.datasets.question import Context, Statement
+from shared.datasets.questions.comparison import Measures
 from shared.datasets.questions.events import Dimension, Entity, EventQuestion, length_of_time, microseconds
 from shared.errors import InvalidParameterError
 from shared.sql.load import statement
@@ -81,6 +82,9 @@ class EventFunnel(EventQuestion):
         "value", "step", "event", "entities", "step_rate", "total_rate", "median_step_seconds", "median_total_seconds",
     )  # fmt: skip
     example: ClassVar[Mapping[str, Any]] = {"step": ["view", "cart", "purchase"], "window": "1d"}
+    measures: ClassVar[Measures] = Measures(
+        ("entities",), ("step_rate", "total_rate", "median_step_seconds", "median_total_seconds")
+    )
 
     step: Annotated[
         list[str], Field(min_length=2, max_length=10, description="The steps, 2 to 10, in their order; repeated.")
@@ -97,6 +101,15 @@ class EventFunnel(EventQuestion):
 
     def statement(self, context: Context) -> Statement:
         """See Question."""
+        if self.compare is None:
+            return self._answer(context)
+        size = "max(answer.entities) OVER (PARTITION BY answer.value)"
+        return self.beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("value", "step"),
+            order=f"{size} DESC, answer.value NULLS LAST, answer.step", of_both=True,
+        )  # fmt: skip
+
+    def _answer(self, context: Context) -> Statement:
         window = length_of_time("window", self.window)
         steps = [step_from("step", text) for text in self.step]
         named = [(f"step_{number}", text) for number, text in enumerate(self.step, 1)]

@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.datasets.question import Context, Statement
+from shared.datasets.questions.comparison import Measures
 from shared.datasets.questions.events import EventsByPeriod, microseconds
 from shared.sql.load import statement
 
@@ -39,14 +40,21 @@ class EventSessions(EventsByPeriod):
         "median_session_seconds", "bounces", "bounce_rate", "converted", "conversion_rate", "complete",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"grain": "all", "gap": "30"}
+    measures: ClassVar[Measures] = Measures(
+        ("sessions", "events", "bounces", "converted"),
+        (
+            "events_per_session", "mean_session_seconds", "median_session_seconds", "bounce_rate", "conversion_rate",
+        ),
+    )  # fmt: skip
+    largest_first: ClassVar[str] = "sessions"
 
     gap: Annotated[
         int, Field(ge=1, le=1440, description="Minutes without an event that end a session without a `session_id`.")
     ] = 30
     goal: Annotated[str, Field(description="The event that makes a session a converted one.")] = "purchase"
 
-    def statement(self, context: Context) -> Statement:
-        """See Question."""
+    def answer(self, context: Context) -> Statement:
+        """See EventsByPeriod."""
         chosen = self.chosen(context, earlier=LONGEST, later=LONGEST)
         values = {
             **chosen.values,

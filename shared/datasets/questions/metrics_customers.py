@@ -96,4 +96,59 @@ OF_CUSTOMERS: dict[str, Metric] = {
     "favourite_products": Metric(
         "Favourite products", "Goods in most of the customer's orders.", "list by orders, units, product_id"
     ),
+    # expected purchases
+    "purchase_days": Metric(
+        "Purchase days", "Days with a purchase, by the installation's clock; null for `type=historic`.", "count of days"
+    ),
+    "alive": Metric(
+        "P(alive)",
+        "The probability that the customer still is one.",
+        "1 / (1 + a/(b+x−1) · ((α+T)/(α+t_x))^(r+x)) for x > 0, else 1; to 6 decimals",
+        "Fader, Hardie, Lee 2008, Computing P(alive) Using the BG/NBD Model",
+    ),
+    "expected_orders": Metric(
+        "Expected purchases",
+        "Days with a purchase within `horizon` that are expected, not discounted.",
+        "E[Y(t) | x, t_x, T], equation (10), to 6 decimals",
+        "Fader, Hardie, Lee 2005, Counting Your Customers the Easy Way",
+    ),
+    "expected_orders_low": Metric(
+        "Expected purchases, low", "Reached with (100 + `level`)/2 percent, given the fit.", "quantile of Y(t)"
+    ),
+    "expected_orders_high": Metric(
+        "Expected purchases, high", "Not passed with (100 + `level`)/2 percent, given the fit.", "quantile of Y(t)"
+    ),
+    "expected_order_value": Metric(
+        "Expected value of a purchase",
+        "Net sales of a day with a purchase: the customer's mean and everybody's, weighted.",
+        "p (v + x·z) / (p·x + q − 1)",
+        "Fader, Hardie 2013, The Gamma-Gamma Model of Monetary Value",
+    ),
+    "expected_revenue": Metric(
+        "Expected revenue",
+        "What is expected within `horizon`, not discounted, without `margin`.",
+        "expected_orders × expected_order_value",
+    ),
+    "lifetime_value": Metric(
+        "Lifetime value",
+        "Historic: net sales to date × `margin`. Predictive: discounted expected purchases × their value × `margin`.",
+        "Σ over time of expected purchases × (1 + discount)^(−years) × expected_order_value × margin",
+    ),
+    "tier": Metric(
+        "Tier",
+        "The quarter of customers by expected revenue of 365 days, or by historic net sales; 1 is the best.",
+        "1 + ⌊4 × customers with more / customers⌋",
+    ),
+    "days_since": Metric(
+        "Days since", "From the last day with a purchase to the end of the data the fit saw.", "until − last_order"
+    ),
+    "churn_risk": Metric("Churn risk", "The probability that the customer left.", "1 − alive, to 6 decimals"),
+    "revenue_if_alive": Metric(
+        "Revenue if alive",
+        "What the customer is expected to bring within `horizon` if they are still one, by `margin`.",
+        "expected_revenue / alive × margin",
+    ),
+    "value_at_risk": Metric(
+        "Value at risk", "What would be lost, by how likely it is lost.", "churn_risk × revenue_if_alive"
+    ),
 }

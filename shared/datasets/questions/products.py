@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from shared.datasets.question import Context, Rows, Statement
-from shared.datasets.questions.comparison import renamed
-from shared.datasets.questions.ranges import Shift, back
+from shared.datasets.questions.comparison import Measures, renamed
+from shared.datasets.questions.ranges import Shift
 from shared.datasets.questions.sales.base import FACTS, WHOLE, SalesQuestion
+from shared.datasets.questions.steps import Grain
 from shared.errors import InvalidParameterError
 from shared.sql.load import statement
 
@@ -41,7 +42,6 @@ class ProductQuestion(SalesQuestion):
     channel, customer and customers, but no currency.
     """
 
-    compare: ClassVar[None] = None  # type: ignore[misc] # here it is `trend`
     needs_lines: ClassVar[bool] = True
 
     kind: Annotated[Kind, Field(description="Kind of what the lines charge for; `all` has fees too.")] = "goods"
@@ -59,7 +59,7 @@ class ProductQuestion(SalesQuestion):
 
     def shift(self, context: Context) -> Shift:
         """From the asked range, which has both ends, to the one before."""
-        return super().shift(context) if self.trend == "previous_period" else back("1 year")
+        return self.shift_of_range(context, self.compare or self.trend)
 
     def products(self, context: Context) -> Statement:
         """CTEs up to ``measured``, one row per product; ``whole`` and ``earlier`` have what is looked at."""
@@ -95,7 +95,8 @@ class ProductQuestion(SalesQuestion):
         ]
 
     def _has_range(self) -> bool:
-        return self.start is not None and self.end is not None
+        # What an earlier question answers has no trend of its own.
+        return self._back is None and self.start is not None and self.end is not None
 
 
 class ProductPerformance(ProductQuestion):
@@ -106,6 +107,10 @@ class ProductPerformance(ProductQuestion):
     largest first and by id where equal, a product is A while those before it have less than `a_share` of the whole,
     B while they have less than `a_share` + `b_share`, else C; so the one that crosses 80 % is A. The whole is that
     of positive values; a product without one is C. Without a known margin `abc_by=margin` gives no class.
+
+    `compare` needs `from` and `to`, and sets the other numbers too beside those of the range before, or of a year
+    before; `trend` is then of the same time. Rates, margin and views are null where the product had nothing at all
+    then.
     """
 
     name: ClassVar[str] = "products/performance"
@@ -119,6 +124,13 @@ class ProductPerformance(ProductQuestion):
     example: ClassVar[Mapping[str, str]] = {
         "from": "2011-10-01", "to": "2011-11-01", "timezone": "Europe/London", "limit": "3",
     }  # fmt: skip
+    measures: ClassVar[Measures] = Measures(
+        (
+            "gross_sales", "discounts", "returns", "adjustments", "net_sales", "units", "returned_units", "orders",
+            "customers",
+        ),
+        ("margin", "margin_rate", "return_rate", "views", "views_to_buy"),
+    )  # fmt: skip
 
     abc: Annotated[
         list[Literal["A", "B", "C"]] | None, Field(description="Only products of these classes; may be repeated.")
@@ -145,6 +157,20 @@ class ProductPerformance(ProductQuestion):
         """See Question."""
         if self.a_share + self.b_share > 100:
             raise InvalidParameterError("b_share: with a_share it is more than 100 percent")
+        if self.compare is None:
+            return self._answer(context)
+        # Returns are negative: the largest is the lowest.
+        direction = "DESC" if self.descending != (self.sort == "returns") else "ASC"
+        return self.beside_earlier(
+            context, self.compare, lambda question: question._answer(context), keys=("product_id",),
+            order=f"answer.{self.sort} {direction} NULLS LAST, answer.product_id",
+        )  # fmt: skip
+
+    def earlier(self, context: Context, compare: str, grain: Grain | None = None) -> Self:
+        """See RangeQuestion; whatever class a product had then."""
+        return super().earlier(context, compare, grain).model_copy(update={"abc": None})
+
+    def _answer(self, context: Context) -> Statement:
         measured = self.products(context)
         sql = (
             f"{measured.sql}, classified AS (\n{statement('products/classified')}\n) "

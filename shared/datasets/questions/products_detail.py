@@ -29,7 +29,8 @@ class ProductDetail(ProductQuestion):
     `bought_together` are the five products that the largest share of the orders with this one hold too, of those in
     three of these orders or more, and in more of them than by chance; it looks at all orders that pass the same
     filters, in any currency. `top_customers` is how many customers make up 80 % of what known customers spent on it,
-    largest first, with the one that crosses it: a low number is a dependency.
+    largest first, with the one that crosses it: a low number is a dependency. `products/performance` has the numbers
+    of a product beside those of an earlier range (`product` and `compare`).
     """
 
     name: ClassVar[str] = "products/detail"
@@ -50,6 +51,7 @@ class ProductDetail(ProductQuestion):
     product: Annotated[list[str], Field(min_length=1, max_length=1, description="The product's id.")]
     kind: Annotated[Kind, Field(description="Kind of what the lines charge for.")] = "all"
     category: ClassVar[None] = None  # type: ignore[misc] # a parameter of sales, but not of one product
+    compare: ClassVar[None] = None  # type: ignore[misc] # as above; here it is `trend`
 
     def statement(self, context: Context) -> Statement:
         """See Question."""

@@ -16,9 +16,7 @@ WITH found AS (
     UNION ALL
     SELECT 'Prospects', count(*), 0, 0, NULL
     FROM customers
-    ANTI JOIN (
-        FROM teal.order_totals WHERE is_sales AND ($to_at::TIMESTAMPTZ IS NULL OR ordered_at < $to_at)
-    ) AS bought ON bought.customer_id = customers.customer_id
+    ANTI JOIN buyers ON buyers.customer_id = customers.customer_id
     WHERE (created_at IS NULL OR created_at < $until_at)
         AND ($country::VARCHAR[] IS NULL OR list_contains($country, country))
 ),

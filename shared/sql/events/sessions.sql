@@ -16,7 +16,7 @@ SELECT
             <= $local_committed_at::TIMESTAMP,
         false
     )                                                                                   AS complete,
-    (SELECT count(*) FROM periods)                                                      AS _seen
+    [(SELECT count(*) FROM periods)]                                                    AS _seen
 FROM periods
 LEFT JOIN counted
     ON counted.bucket IS NOT DISTINCT FROM periods.bucket AND counted.value IS NOT DISTINCT FROM periods.value

@@ -1,7 +1,7 @@
 -- What the touched customers' orders add up to now. Of customers whose days are simply continued: what was known and what
 -- changed; of moved ones, everything anew. Reads known_customers, changed_totals, moved_customers, moved_totals, purchase_days.
 WITH parts AS (
-    SELECT customer_id, currency, first_at, last_at, orders, gross_sales, discounts, returns, adjustments, units, returned_units
+    SELECT * EXCLUDE (last_day)
     FROM known_customers
     WHERE customer_id NOT IN (FROM moved_customers)
     UNION ALL BY NAME
@@ -11,12 +11,15 @@ WITH parts AS (
         min(ordered_at) FILTER (counts_order AND sign > 0)    AS first_at,
         max(ordered_at) FILTER (counts_order AND sign > 0)    AS last_at,
         sum(sign * counts_order::INTEGER)                     AS orders,
-        sum(sign * gross_sales)                               AS gross_sales,
-        sum(sign * discounts)                                 AS discounts,
-        sum(sign * returns)                                   AS returns,
-        sum(sign * adjustments)                               AS adjustments,
-        sum(sign * units)                                     AS units,
-        sum(sign * returned_units)                            AS returned_units
+        sum(gross_sales)                                      AS gross_sales,
+        sum(discounts)                                        AS discounts,
+        sum(returns)                                          AS returns,
+        sum(adjustments)                                      AS adjustments,
+        sum(units)                                            AS units,
+        sum(returned_units)                                   AS returned_units,
+        sum(sign * is_sales::INTEGER)                         AS with_sales,
+        sum(sign * has_adjustment::INTEGER)                   AS with_adjustments,
+        sum(sign * has_zero::INTEGER)                         AS with_zeros
     FROM (
         SELECT * EXCLUDE (is_after), 1 AS sign FROM moved_totals WHERE is_after
         UNION ALL BY NAME
@@ -36,7 +39,10 @@ SELECT
     sum(returns)::DECIMAL(18, 4)             AS returns,
     sum(adjustments)::DECIMAL(18, 4)         AS adjustments,
     sum(units)::BIGINT                       AS units,
-    sum(returned_units)::BIGINT              AS returned_units
+    sum(returned_units)::BIGINT              AS returned_units,
+    sum(with_sales)::BIGINT                  AS with_sales,
+    sum(with_adjustments)::BIGINT            AS with_adjustments,
+    sum(with_zeros)::BIGINT                  AS with_zeros
 FROM parts
 GROUP BY ALL
 ORDER BY customer_id, currency

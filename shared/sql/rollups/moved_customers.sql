@@ -1,4 +1,4 @@
--- Customers whose days with a sale are not simply continued: an order went, a sale changed its time, or one lies before the
+-- Customers whose days with a sale are not simply continued: an order went, a sale changed its time or place, or one lies before the
 -- last known day. They are added up anew from all their orders. Reads changed_totals and known_customers.
 SELECT customer_id
 FROM (
@@ -11,7 +11,7 @@ FROM (
     SELECT customer_id
     FROM changed_totals
     WHERE customer_id IS NOT NULL AND counts_order
-    GROUP BY customer_id, ordered_at
+    GROUP BY customer_id, country, channel, currency, ordered_at
     HAVING sum(sign) < 0
     UNION ALL
     SELECT changed.customer_id

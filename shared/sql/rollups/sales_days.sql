@@ -2,16 +2,18 @@
 WITH sales AS (
     SELECT
         day,
+        country,
+        channel,
         currency,
-        sum(sign * gross_sales)                                                                  AS gross_sales,
-        sum(sign * discounts)                                                                    AS discounts,
-        sum(sign * returns)                                                                      AS returns,
-        sum(sign * adjustments)                                                                  AS adjustments,
-        sum(sign * tax)                                                                          AS tax,
-        sum(sign * shipping)                                                                     AS shipping,
-        sum(CASE WHEN order_has_sale THEN sign * (gross_sales - discounts + returns) ELSE 0 END) AS net_of_orders,
-        sum(sign * units)                                                                        AS units,
-        sum(sign * returned_units)                                                               AS returned_units,
+        sum(gross_sales)                                                                         AS gross_sales,
+        sum(discounts)                                                                           AS discounts,
+        sum(returns)                                                                             AS returns,
+        sum(adjustments)                                                                         AS adjustments,
+        sum(tax)                                                                                 AS tax,
+        sum(shipping)                                                                            AS shipping,
+        sum(CASE WHEN order_has_sale THEN gross_sales - discounts + returns ELSE 0 END)        AS net_of_orders,
+        sum(units)                                                                               AS units,
+        sum(returned_units)                                                                      AS returned_units,
         sum(sign * counts_order::INTEGER)                                                        AS orders,
         sum(sign * is_sales::INTEGER)                                                            AS with_sales,
         sum(sign * has_adjustment::INTEGER)                                                      AS with_adjustments,
@@ -34,12 +36,15 @@ customers AS (
         sum(customers) FILTER (coalesce(previous_day < date_trunc('quarter', day), true))        AS customers_of_quarter,
         sum(customers) FILTER (coalesce(previous_day < date_trunc('year', day), true))           AS customers_of_year
     FROM changed_customer_days
+    WHERE dimension IS NULL
     GROUP BY day
 )
 
 SELECT
     $zone                                    AS zone,
     day,
+    country,
+    channel,
     currency,
     coalesce(gross_sales, 0)::DECIMAL(18, 4)    AS gross_sales,
     coalesce(discounts, 0)::DECIMAL(18, 4)      AS discounts,
@@ -60,4 +65,4 @@ SELECT
     coalesce(customers_of_quarter, 0)::BIGINT   AS customers_of_quarter,
     coalesce(customers_of_year, 0)::BIGINT      AS customers_of_year
 FROM (FROM sales UNION ALL BY NAME FROM customers)
-ORDER BY day
+ORDER BY day, country, channel, currency

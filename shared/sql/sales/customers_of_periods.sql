@@ -2,6 +2,7 @@
 -- range cuts, also those who had, before the range.
 SELECT
     bucket,
+    NULL::BOOLEAN  AS value,
     sum(customers) AS customers
 FROM (
     SELECT

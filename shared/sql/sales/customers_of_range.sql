@@ -1,6 +1,7 @@
 -- Customers of a range of days: those of each of its days who had not bought since it began.
 SELECT
     0                AS bucket,
+    NULL::BOOLEAN    AS value,
     sum(customers)   AS customers
 FROM kept_customer_days
 WHERE zone = $zone

@@ -2,5 +2,6 @@
 CREATE TEMP TABLE kept_customer_days AS
 SELECT zone, day, previous_day, sum(customers)::BIGINT AS customers
 FROM teal.customer_days
+WHERE dimension IS NULL
 GROUP BY zone, day, previous_day
 ORDER BY day

@@ -1,9 +1,12 @@
--- Rollup: what each day's orders add up to by currency, as differences: each commit adds what it changed, and readers add up.
--- A day is one of the installation's time zone when the rows were written. Customers of several days cannot be added up, but
--- those whose first day of a week, month, quarter or year it was can; they are beside no currency.
+-- Rollup: what each day's orders add up to by country, channel and currency, as differences: each commit adds what it changed,
+-- and readers add up. A day is one of the installation's time zone when the rows were written. Customers of several days cannot
+-- be added up, but those whose first day of a week, month, quarter or year it was can; they are in rows of their own, beside no
+-- country, channel or currency.
 CREATE TABLE teal.sales_days (
     zone                 VARCHAR NOT NULL,
     day                  DATE NOT NULL,
+    country              VARCHAR,
+    channel              VARCHAR,
     currency             VARCHAR, -- upper case
     gross_sales          DECIMAL(18, 4) NOT NULL,
     discounts            DECIMAL(18, 4) NOT NULL,

@@ -2,11 +2,11 @@
 SELECT
     'sales_days'                                   AS rollup,
     count(*)                                       AS rows,
-    count(DISTINCT (zone, day, currency))          AS needed
+    count(DISTINCT (zone, day, country, channel, currency)) AS needed
 FROM lake.teal.sales_days
 UNION ALL
 SELECT
     'customer_days'                                AS rollup,
     count(*)                                       AS rows,
-    count(DISTINCT (zone, day, previous_day))      AS needed
+    count(DISTINCT (zone, dimension, value, day, previous_day)) AS needed
 FROM lake.teal.customer_days

@@ -12,18 +12,10 @@ from pydantic import Field
 
 from shared.datasets.question import Context, Rows, Statement
 from shared.datasets.questions.clocks import Clock, clock
-from shared.datasets.questions.comparison import compared, renamed
+from shared.datasets.questions.comparison import SALES, Compare, Measures, compared, renamed
 from shared.datasets.questions.ranged import RangeQuestion
-from shared.datasets.questions.ranges import (
-    MAX_PERIODS,
-    Shift,
-    back,
-    instant,
-    range_before,
-    shifted,
-    zone_named,
-)
-from shared.datasets.questions.sales.days import Days, local_midnight
+from shared.datasets.questions.ranges import MAX_PERIODS, Shift, zone_named
+from shared.datasets.questions.sales.days import Days, Factors, Places, factors_into, facts_of, local_midnight
 from shared.errors import InvalidParameterError, MissingRateError, MixedCurrenciesError
 from shared.sql.load import statement
 
@@ -36,8 +28,8 @@ NAMED = ("product", "customer")
 NO_CURRENCY = "none"
 """How amounts are asked for that name no currency, while the installation names none either."""
 FACTS = (
-    "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/converted",
-    "sales/sums", "sales/metrics", "sales/whole", "sales/currencies",
+    "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/kept_factors",
+    "sales/converted", "sales/sums", "sales/metrics", "sales/whole", "sales/currencies",
 )  # fmt: skip
 NO_VALUE = "NULL::BOOLEAN"
 """The value of the one group there is where nothing is grouped; a text would be hashed and compressed for each fact."""
@@ -61,9 +53,8 @@ class SalesQuestion(RangeQuestion):
     `convert` converts them. `convert` takes the newest rate of the dataset `rates` from the order's day (in the
     installation's time zone) or the 31 days
     before, of the pair itself before its inverse and both before a way through one other currency on the same day,
-    to 12 decimals; every amount is converted and rounded to 4 decimals by itself, per order and kind of line, or
-    per line where a product or category is asked for. A rate that is not there is an error (`missing_rate`), never
-    a guess.
+    to 12 decimals; amounts are converted exactly, and what they add up to is rounded once, to 4 decimals. A rate that
+    is not there is an error (`missing_rate`), never a guess.
 
     Orders that were cancelled, voided, failed or are drafts have no sales. An order without lines counts by its
     total.
@@ -96,12 +87,12 @@ class SalesQuestion(RangeQuestion):
         list[Literal["adjustments", "zero"]] | None,
         Field(description="Lines left out otherwise: adjustments (bad debt), zero (no price or quantity)."),
     ] = None
-    compare: Annotated[
-        Literal["previous_period", "previous_year"] | None,
-        Field(description="Adds each metric of the period before, or of a year before, and the change."),
-    ] = None
+    compare: Compare = None
 
     needs_lines: ClassVar[bool] = False
+    of_days: ClassVar[bool] = False
+    """Whether the rollup of days may answer it."""
+    measures: ClassVar[Measures] = SALES
 
     def dimension_asked(self) -> Dimension | None:
         """What there is a row of answer for each of."""
@@ -123,14 +114,6 @@ class SalesQuestion(RangeQuestion):
         if self.reads_lines():
             return ("main.order_items", "main.orders", "main.products", "main.categories", *more)
         return ("teal.order_totals", *more)
-
-    def asked_range(self, context: Context, shift: Shift | None = None) -> tuple[datetime | None, datetime | None]:
-        """First instant, and the first one after. Raises InvalidParameterError, InvalidTimezoneError."""
-        zone = self.zone(context)
-        start, end = instant("from", self.start, zone), instant("to", self.end, zone)
-        if start and end and start.timestamp() >= end.timestamp():
-            raise InvalidParameterError("to: must be after from; the range is half-open")
-        return shifted(start, zone, shift, "from"), shifted(end, zone, shift, "to")
 
     def facts(self, context: Context, shift: Shift | None = None) -> Statement:
         """CTEs up to ``facts``: what is inside the range and the filters. Raises InvalidParameterError."""
@@ -156,21 +139,25 @@ class SalesQuestion(RangeQuestion):
             return Statement(f"facts AS (\n{sql}\n)", values)
         # The tenant's day, not the asker's: what an order comes to does not depend on who asks.
         day = clock_of_facts(zone_named(context.timezone), context, start, end).local_time("ordered_at")
-        ctes = (
-            f"priced AS (SELECT *, {day}::DATE AS day FROM (\n{sql}\n)), "
-            f"factors AS (\n{statement('sales/factors')}\n), facts AS (\n{statement('sales/converted')}\n)"
-        )
-        return Statement(ctes, {**values, "convert": self.convert.upper()})
+        priced = f"SELECT *, {day}::DATE AS day FROM (\n{sql}\n)"
+        ctes = facts_of(priced, "sales/converted", self.factors(context).sql)
+        return Statement(", ".join(ctes), {**values, "convert": self.convert.upper()})
 
     def by_days(self, context: Context, days: Days, shift: Shift | None = None) -> Statement | None:
         """CTEs up to ``metrics`` from the rollup of days, or None where it cannot tell them.
 
-        It knows the whole days of one time zone, and no single orders: nothing may be filtered or converted.
+        It knows the whole days of one time zone by country, channel or currency, and no single orders.
         """
-        zone = self.zone(context)
-        filters = (self.country, self.channel, self.customer, self.currency, self.convert, self.dimension_asked())
-        plain = self.customers == "all" and self.kind == "all" and not self.reads_lines()
-        if context.rollup_zone != zone.key or not plain or any(one is not None for one in filters):
+        zone, places = self.zone(context), self.places(context)
+        plain = self.customers == "all" and self.kind == "all" and self.customer is None and not self.reads_lines()
+        if not self.of_days or context.rollup_zone != zone.key or not plain or not places.are_known:
+            return None
+        if self.convert is not None and zone_named(context.timezone).key != zone.key:
+            return None
+        default = context.currency.upper() or NO_CURRENCY
+        unnamed = not context.places or any(currency is None for *_, currency in context.places)
+        if unnamed and places.only.get("currency") == [context.currency.upper()]:
+            # Two values of the rollup, whose customers are not those of both together.
             return None
         try:
             first, last = (local_midnight(moment, zone) for moment in self.asked_range(context, shift))
@@ -180,11 +167,33 @@ class SalesQuestion(RangeQuestion):
             "zone": zone.key,
             "adjustments": "adjustments" in (self.include or ()),
             "zeros": "zero" in (self.include or ()),
-            "default_currency": context.currency.upper() or NO_CURRENCY,
+            "default_currency": default,
+            "country": places.only.get("country"),
+            "channel": places.only.get("channel"),
+            "currency": next(iter(places.only.get("currency", ())), None),
         }
-        sums = days.sums(first, last, values)
+        if self.convert is not None:
+            values["convert"] = self.convert.upper()
+        sums = places.sums(days, first, last, values, self.factors(context).sql if self.convert else "")
         metrics = f"metrics AS MATERIALIZED (\n{statement('sales/metrics')}\n)"
         return Statement(f"WITH {sums.sql}, {metrics}", sums.values, has_seen=True)
+
+    def places(self, context: Context) -> Places:
+        """The part of the days that is asked for, where only country, channel and currency say it."""
+        only = {"country": self.country, "channel": self.channel, "currency": self.currency and [_code(self.currency)]}
+        asked = Places({name: values for name, values in only.items() if values is not None}, self.dimension_asked())
+        return asked.reduced(context.places, context.currency.upper() or NO_CURRENCY)
+
+    def factors(self, context: Context) -> Factors:
+        """What converts into the asked currency."""
+        return factors_into(str(self.convert).upper(), context.rate_currencies)
+
+    def keeps(self, context: Context) -> tuple[str, ...]:
+        """See Question."""
+        factors = self.factors(context).kept if self.convert else ()
+        if not self.of_days or not context.rollup_zone or not self.places(context).are_known:
+            return factors
+        return (*factors, *self.places(context).kept())
 
     def measured(
         self, context: Context, bucket: str, shift: Shift | None = None, then: tuple[str, ...] = ()
@@ -199,6 +208,10 @@ class SalesQuestion(RangeQuestion):
         buckets = f"SELECT *, {value} AS value, {bucket} AS bucket FROM facts"
         for step in then:
             buckets = f"SELECT * REPLACE ({step} AS bucket) FROM ({buckets})"
+        return self.added_up(facts, buckets)
+
+    def added_up(self, facts: Statement, buckets: str) -> Statement:
+        """CTEs up to ``metrics``, per bucket and value of ``buckets``, which is SQL over ``facts``."""
         ctes = f"buckets AS ({buckets})"
         if self.reads_lines():
             ctes = f"line_{ctes}, buckets AS (\n{statement('sales/orders_of_lines')}\n)"
@@ -244,8 +257,7 @@ class SalesQuestion(RangeQuestion):
 
     def known_before(self, context: Context, shift: Shift) -> str:
         """SQL: whether something could have happened in the earlier time; there may be no such time."""
-        start, end = self.asked_range(context, shift)
-        return "true" if start is None or end is None or start.timestamp() < end.timestamp() else "false"
+        return "true" if self.could_happen(context, shift) else "false"
 
     def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
         """Refuses amounts in several currencies, those that cannot be converted, and more rows than are served."""
@@ -276,10 +288,7 @@ class SalesQuestion(RangeQuestion):
 
     def shift(self, context: Context) -> Shift:
         """From the asked range to the one it is compared with. Raises InvalidParameterError."""
-        start, end = self.asked_range(context)
-        if start is None or end is None:
-            raise InvalidParameterError("compare: needs from and to, so that the period before is as long")
-        return back("1 year") if self.compare == "previous_year" else range_before(start, end)
+        return self.shift_of_range(context, str(self.compare))
 
 
 class GroupedQuestion(SalesQuestion):

@@ -10,6 +10,7 @@ from pydantic import Field
 from shared.datasets.question import Context, Statement
 from shared.datasets.questions.metrics import METRICS
 from shared.datasets.questions.sales.base import ANSWER, FACTS, Dimension, SalesQuestion
+from shared.datasets.questions.sales.days import DAYS
 from shared.sql.load import statement
 
 
@@ -21,7 +22,8 @@ class SalesBy(SalesQuestion):
     """
 
     name: ClassVar[str] = "sales/by"
-    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, *ANSWER, "sales/share")
+    sql_names: ClassVar[tuple[str, ...]] = (*FACTS, *DAYS, *ANSWER, "sales/share")
+    of_days: ClassVar[bool] = True
     title: ClassVar[str] = "Sales by dimension"
     columns: ClassVar[tuple[str, ...]] = ("value", "label", *METRICS, "share")
     example: ClassVar[Mapping[str, str]] = {"dimension": "country", "limit": "3"}

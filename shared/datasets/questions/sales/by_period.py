@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -15,18 +15,9 @@ from shared.datasets.questions.clocks import Clock, clock
 from shared.datasets.questions.metrics import METRICS
 from shared.datasets.questions.ranges import MAX_PERIODS, Shift, back, hour_before, require_few_periods
 from shared.datasets.questions.sales.base import ANSWER, FACTS, NO_VALUE, WHOLE, GroupedQuestion, clock_of_facts
-from shared.datasets.questions.sales.days import DAYS, KEPT, Days
+from shared.datasets.questions.sales.days import DAYS, Days
+from shared.datasets.questions.steps import STEPS, Grain, known_day, period_at, step_back
 from shared.sql.load import statement
-
-Grain = Literal["hour", "day", "week", "month", "quarter", "year"]
-STEPS: dict[Grain, str] = {
-    "hour": "1 hour",
-    "day": "1 day",
-    "week": "7 days",
-    "month": "1 month",
-    "quarter": "3 months",
-    "year": "1 year",
-}
 
 
 class SalesByPeriod(GroupedQuestion):
@@ -57,7 +48,7 @@ class SalesByPeriod(GroupedQuestion):
     sql_names: ClassVar[tuple[str, ...]] = (
         *FACTS, *DAYS, *ANSWER, "sales/periods", "sales/instants_of_hours", "sales/grid", "sales/grid_of_facts",
     )  # fmt: skip
-    kept: ClassVar[tuple[str, ...]] = KEPT
+    of_days: ClassVar[bool] = True
     title: ClassVar[str] = "Sales by period"
     columns: ClassVar[tuple[str, ...]] = ("period", *METRICS, "complete")
     group_columns: ClassVar[tuple[str, ...]] = ("value", "label")
@@ -107,7 +98,7 @@ class SalesByPeriod(GroupedQuestion):
         if not self.fill:
             return "false"
         if self.compare == "previous_year" and self.grain in ("hour", "day"):
-            return f"{super().known_before(context, shift)} AND substr(answer.period, 6, 5) <> '02-29'"
+            return f"{super().known_before(context, shift)} AND {known_day()}"
         return super().known_before(context, shift)
 
     def _in_days(self, step: str = "") -> bool:
@@ -115,14 +106,11 @@ class SalesByPeriod(GroupedQuestion):
         return self.grain != "hour" and (self.grain, step) != ("day", "1 year")
 
     def _days(self, step: str = "") -> Days:
-        bucket = f"date_trunc('{self.grain}', day::TIMESTAMP" + (f" + INTERVAL '{step}')" if step else ")")
-        return Days(bucket, self.grain, STEPS[self.grain])
+        return Days(period_at(self.grain, "day::TIMESTAMP", step), self.grain, STEPS[self.grain])
 
     def _step(self) -> str:
         """How far the period lies back that a period is compared with."""
-        if self.compare == "previous_period":
-            return STEPS[self.grain]
-        return "364 days" if self.grain == "week" else "1 year"  # 52 ISO weeks
+        return step_back(self.grain, str(self.compare))
 
     def _places(
         self, context: Context, calendar: _Calendar, start: datetime | None, end: datetime | None, *, of_both: bool
@@ -157,7 +145,7 @@ class _Calendar:
         """Steps from a fact to its bucket; with ``step``, forward to the bucket that it is compared with."""
         local = facts.local_time("ordered_at")
         if self.grain != "hour":
-            return (f"date_trunc('{self.grain}', {local}" + (f" + INTERVAL '{step}')" if step else ")"),)
+            return (period_at(self.grain, local, step or ""),)
         instant = "make_timestamp(epoch_us(ordered_at))"
         if step is None:
             return (self.clock.hour(instant),)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from shared.datasets.question import Context, Statement
 from shared.datasets.questions.metrics import METRICS
 from shared.datasets.questions.sales.base import ANSWER, FACTS, GroupedQuestion
-from shared.datasets.questions.sales.days import DAYS, KEPT
+from shared.datasets.questions.sales.days import DAYS
 
 
 class SalesSummary(GroupedQuestion):
@@ -22,7 +22,7 @@ class SalesSummary(GroupedQuestion):
 
     name: ClassVar[str] = "sales/summary"
     sql_names: ClassVar[tuple[str, ...]] = (*FACTS, *DAYS, *ANSWER)
-    kept: ClassVar[tuple[str, ...]] = KEPT
+    of_days: ClassVar[bool] = True
     title: ClassVar[str] = "Sales summary"
     columns: ClassVar[tuple[str, ...]] = METRICS
     group_columns: ClassVar[tuple[str, ...]] = ("value", "label")

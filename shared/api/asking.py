@@ -1,0 +1,74 @@
+"""How any question is asked over HTTP: what every one takes beside its own parameters, and the reply to it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import Request
+from pydantic import Field
+from starlette.responses import JSONResponse, Response
+
+from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.api.used import Spent, spent_on
+from shared.errors import InvalidParameterError
+from shared.query import Answer, Asked, AskQuestion
+
+OWN: dict[str, Any] = {
+    "snapshot": (
+        Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")],
+        None,
+    ),
+    "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
+    "format": (Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")], None),
+    "numbers": (Annotated[Numbers, Field(description="JSON decimals as exact strings, or as numbers.")], "string"),
+    "limit": (Annotated[int | None, Field(description="Rows of a page.")], None),
+    "cursor": (Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")], None),
+    "dry_run": (Annotated[bool, Field(description="Only say what asking would read and cost.")], False),
+}
+"""Fields that stand beside a question's own ones."""
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}},
+    303: {},
+    304: {},
+}
+
+
+def reply_to(request: Request, ask: AskQuestion, asked: Asked, *, dry_run: bool) -> Response:
+    """The answer, or the quote of a dry run."""
+    # Told before it is asked, so that also what fails has its name.
+    request.state.asked = Spent(asked.question.name, asked.format)
+    if dry_run:
+        return JSONResponse(ask.quote(asked))
+    answer = ask(asked)
+    request.state.asked = spent_on(asked, answer)
+    return _response(request, answer)
+
+
+def instant_of(as_of: datetime | None, snapshot: int | None) -> datetime | None:
+    """``as_of`` with an offset. Raises InvalidParameterError when a snapshot is named too."""
+    if as_of is not None and snapshot is not None:
+        raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
+    return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
+
+
+def _response(request: Request, answer: Answer) -> Response:
+    receipt = answer.receipt
+    headers = {
+        "ETag": answer.etag,
+        "Teal-Snapshot": str(answer.snapshot),
+        "Cache-Control": "private, max-age=31536000, immutable"
+        if answer.pinned
+        else "private, max-age=0, must-revalidate",
+        "Vary": "Accept",
+        "Server-Timing": ", ".join(f"{phase};dur={ms:.1f}" for phase, ms in answer.timing.items()) or "cache;dur=0",
+        "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "
+        f"cost_usd={receipt.dollars:.9f}",
+    }
+    if answer.cursor is not None:
+        following = request.url.include_query_params(cursor=answer.cursor)
+        headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
+    if answer.content is None:
+        return Response(None, 304, headers)
+    return Response(answer.content, 200, headers, answer.media_type)

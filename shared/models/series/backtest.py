@@ -1,0 +1,87 @@
+"""The rolling hold-out: where the origins are, and how every method did from each of them.
+
+The rule: a method is refitted at every origin on what was known there, and the same steps are asked of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared.models.histories import Floats
+from shared.models.series.accuracy import Accuracy, accuracy, seasonal_naive_scale
+from shared.models.series.past import Past, Projection, Projections
+
+_ORIGINS = 8
+_AS_GOOD = 0.01
+_SHARE = 4
+"""A hold-out takes at most one in so many values."""
+
+
+@dataclass(frozen=True)
+class HoldOut:
+    """``origins`` before the last, ascending, and ``steps`` ahead that are judged from each."""
+
+    origins: tuple[int, ...]
+    steps: int
+
+
+def hold_out(length: int, horizon: int, season: int, slow: Sequence[float] = ()) -> HoldOut:
+    """Up to eight origins, spread over the last half; needs more than a season and two values before the first.
+
+    Where a slow cycle has been seen twice and there is room, all origins have seen it twice.
+    """
+    steps = max(1, min(horizon, length // _SHARE))
+    last = length - steps
+    least = 2 * season + 1 if last > 2 * season + 1 else season + 2
+    first = max(least, length // 2, length - _ORIGINS * steps)
+    for cycle in slow:
+        seen_twice = int(np.ceil(2 * cycle))
+        first = max(first, seen_twice) if seen_twice <= last else first
+    spread = np.linspace(min(first, last), last, _ORIGINS)
+    return HoldOut(tuple(sorted({int(origin) for origin in np.floor(spread)})), steps)
+
+
+def judged(past: Past, projections: Projections, hold: HoldOut) -> Mapping[str, Accuracy]:
+    """The accuracy of every method over all steps from all origins; the scale is that before the first origin."""
+    scale = seasonal_naive_scale(past.known(hold.origins[0]), past.season)
+    actual = np.concatenate([past.values[origin : origin + hold.steps] for origin in hold.origins])
+    return {
+        name: accuracy(actual, np.concatenate([one.point[: hold.steps] for one in found[: len(hold.origins)]]), scale)
+        for name, found in projections.items()
+    }
+
+
+def mean_of(members: Sequence[Sequence[Projection]]) -> list[Projection]:
+    """The combination of methods with equal weights (Bates, Granger 1969)."""
+    return [
+        Projection(
+            np.mean([one.point for one in at_origin], axis=0),
+            np.mean([one.growth for one in at_origin], axis=0),
+            np.mean([one.fitted for one in at_origin], axis=0),
+            max(one.parameters for one in at_origin),
+        )
+        for at_origin in zip(*members, strict=True)
+    ]
+
+
+def best(judgement: Mapping[str, Accuracy], candidates: Sequence[str], reference: str) -> str:
+    """Of the candidates that are as good as the best, nearly, the first; the reference unless that is beaten."""
+    least = min((judgement[name].mae for name in candidates), default=np.inf)
+    beaten = judgement[reference].mae * (1 - 1e-9)
+    for name in candidates:
+        if judgement[name].mae <= least * (1 + _AS_GOOD) and judgement[name].mae < beaten:
+            return name
+    return reference
+
+
+def errors(past: Past, found: Sequence[Projection], hold: HoldOut) -> Floats:
+    """What came less what was expected: a row per origin, a column per step."""
+    return np.array(
+        [
+            past.values[origin : origin + hold.steps] - one.point[: hold.steps]
+            for origin, one in zip(hold.origins, found, strict=False)
+        ]
+    )

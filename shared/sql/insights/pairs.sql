@@ -1,0 +1,40 @@
+-- The products that enough orders of the window hold together, both ways; from the sets that products/affinity counts.
+SELECT
+    one.product_id                                       AS antecedent,
+    other.product_id                                     AS consequent,
+    one.orders                                           AS antecedent_orders,
+    other.orders                                         AS consequent_orders,
+    sets.orders                                          AS set_orders,
+    all_orders,
+    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests
+FROM sets
+CROSS JOIN basket_counts
+INNER JOIN items AS one ON one.item = items[1]
+INNER JOIN items AS other ON other.item = items[2]
+WHERE len(items) = 2
+UNION ALL
+SELECT
+    other.product_id                                     AS antecedent,
+    one.product_id                                       AS consequent,
+    other.orders                                         AS antecedent_orders,
+    one.orders                                           AS consequent_orders,
+    sets.orders                                          AS set_orders,
+    all_orders,
+    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests
+FROM sets
+CROSS JOIN basket_counts
+INNER JOIN items AS one ON one.item = items[1]
+INNER JOIN items AS other ON other.item = items[2]
+WHERE len(items) = 2
+UNION ALL
+-- Too many pairs are not counted: a row that only says so.
+SELECT
+    NULL           AS antecedent,
+    NULL           AS consequent,
+    0              AS antecedent_orders,
+    0              AS consequent_orders,
+    0              AS set_orders,
+    0              AS all_orders,
+    candidates     AS tests
+FROM pairs_to_count
+WHERE candidates > $max_pairs

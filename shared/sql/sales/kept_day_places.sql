@@ -1,0 +1,12 @@
+-- The rollup of days, added up by country, channel and currency, like kept_days.
+CREATE TEMP TABLE kept_day_places AS
+SELECT
+    zone,
+    day,
+    country,
+    channel,
+    currency,
+    sum(COLUMNS(* EXCLUDE (zone, day, country, channel, currency)))
+FROM teal.sales_days
+GROUP BY zone, day, country, channel, currency
+ORDER BY day

@@ -1,0 +1,64 @@
+"""What runs a stranger's SQL promises: a page of it from one snapshot, within limits, and nothing else touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.answers.encode import Format
+from shared.catalog.reader import PinnedLake
+from shared.datasets.question import Statement
+from shared.duck import Result
+from shared.stranger_sql.guard import CheckedSql
+
+
+@dataclass(frozen=True)
+class SqlLimits:
+    """What one run of a stranger's SQL may take; rows are limited by the page that is asked for."""
+
+    seconds: float = 10.0
+    answer_bytes: int = 16 * 2**20
+    memory_mb: int = 512
+    temp_mb: int = 256
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class StrangerStatement(Statement):
+    """A statement that is not ours: it is run by an ``SqlRunner`` and nowhere else.
+
+    ``types`` are the SQL types of its parameters, ``hidden`` the columns, by dataset, that come out empty.
+    """
+
+    checked: CheckedSql = field(kw_only=True)
+    types: Mapping[str, str] = field(default_factory=dict)
+    hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SqlRun:
+    """One page of a checked statement on a snapshot."""
+
+    tenant: str
+    lake: PinnedLake
+    statement: StrangerStatement
+    limit: int
+    offset: int = 0
+    format: Format = "json"
+
+
+@dataclass(frozen=True)
+class SqlPage:
+    """What came of it: the columns, and the rows or, as Parquet or Arrow, the file; ``more`` says that more follow."""
+
+    result: Result
+    more: bool
+    file: bytes = b""
+
+
+class SqlRunner(Protocol):
+    """Runs checked SQL. The order of rows is total: the same snapshot and values give the same page every time."""
+
+    def __call__(self, run: SqlRun) -> SqlPage:
+        """Raises InvalidSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError, EngineUnavailableError."""

@@ -1,0 +1,68 @@
+"""What can be wrong with a stranger's SQL, and what may be told of it: no path, address, setting or stack."""
+
+from __future__ import annotations
+
+from shared.errors import AppError, EngineUnavailableError, InputError, LimitError
+
+
+class InvalidSqlError(InputError):
+    """The SQL has a mistake: its syntax, a name that is not there, or types that do not go together."""
+
+    code = "invalid_sql"
+    status = 422
+
+
+class RefusedSqlError(InputError):
+    """The SQL does something that is not allowed here; the message says what, and what is allowed instead."""
+
+    code = "refused_sql"
+    status = 422
+
+
+class FailedSqlError(InputError):
+    """The SQL ran into a value it cannot take: a cast, a division, a number out of its range."""
+
+    code = "failed_sql"
+    status = 422
+
+
+class SqlTookTooLongError(LimitError):
+    """The SQL did not end in the time it has, and was stopped."""
+
+    code = "sql_took_too_long"
+
+
+class SqlNeedsTooMuchError(LimitError):
+    """The SQL needs more memory, or its answer more bytes, than one answer may have."""
+
+    code = "sql_needs_too_much"
+
+
+_MISTAKES = frozenset({"ParserException", "BinderException", "CatalogException", "SyntaxException"})
+_FAILURES = frozenset({"ConversionException", "OutOfRangeException", "TypeMismatchException"})
+MAX_MESSAGE = 300
+
+
+def told_error(kind: str, message: str) -> AppError:
+    """What the one who asked may know of an engine's error: its class by name and its text.
+
+    Text passes only for mistakes in the SQL itself and for values of the asker's own data; all else is told in fixed
+    words, since it may hold paths, addresses or settings.
+    """
+    first = message.partition("\n")[0].strip()[:MAX_MESSAGE]
+    first = first.partition(" Error: ")[2] or first
+    if kind in _MISTAKES:
+        return InvalidSqlError(first)
+    if kind in _FAILURES:
+        return FailedSqlError(first)
+    if kind == "InterruptException":
+        return SqlTookTooLongError("This did not end in the time a question has. Ask for less.")
+    if kind == "OutOfMemoryException":
+        return SqlNeedsTooMuchError("This needs more memory than a question has. Ask for less.")
+    if kind in ("InvalidInputException", "NotImplementedException", "SequenceException"):
+        return FailedSqlError("The engine cannot compute this.")
+    return EngineUnavailableError("The engine could not finish; asking again may help.")
+
+
+KEEPS_SESSION = (InvalidSqlError, FailedSqlError)
+"""Errors after which a session is as good as before; after any other it is thrown away."""

@@ -1,0 +1,123 @@
+"""The API with published questions over a lake on any store: a key that publishes, one that asks, another tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from shared.answers.cache import AnswerCache
+from shared.api.app import ApiParts, MoreRoutes, create_app
+from shared.api.published import asking_router, publishing_router
+from shared.api.questions import question_router
+from shared.catalog.reader import LakeReader
+from shared.catalog.stored import StoredCatalog
+from shared.edits import EditRows
+from shared.formats.table import ReadOptions
+from shared.keys import Keys
+from shared.paging import Cursors
+from shared.persons import Persons
+from shared.published import PublishedQuestions
+from shared.query import AskQuestion, QueryRules
+from shared.rows import Rows
+from shared.snapshots import Snapshots
+from shared.storage.base import ObjectStore
+from shared.stranger_sql.base import SqlLimits
+from shared.stranger_sql.in_process import InProcessRunner
+from shared.uploads import UploadRules, Uploads
+from tests.shop import TENANT, Shop, shop_on
+
+OTHER = "rival"
+
+
+@dataclass(frozen=True)
+class PublishedWeb:
+    """Clients by what their key may do, and the shop behind the API."""
+
+    app: FastAPI
+    shop: Shop
+    keys: Keys
+    admin: httpx2.Client
+    reader: httpx2.Client
+    rival: httpx2.Client
+    runner: InProcessRunner
+    reader_of: Callable[[str], LakeReader] = field(repr=False)
+
+    def publish(self, name: str, sql: str, **more: Any) -> httpx2.Response:
+        """Publish a question; its title is its name unless one is given."""
+        answer = self.admin.put(f"/v1/published/{name}", json={"title": name, "sql": sql, **more})
+        self.fresh()
+        return answer
+
+    def rows(self, name: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of an answer; fails with the problem when there is none."""
+        answer = self.reader.get(f"/v1/my/{name}", params=parameters)
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.json()["rows"]
+        return rows
+
+    def fresh(self) -> None:
+        """The next request sees the newest snapshot."""
+        for tenant in (TENANT, OTHER):
+            self.reader_of(tenant).refresh()
+
+
+def published_web_on(store: ObjectStore, limits: SqlLimits | None = None) -> PublishedWeb:
+    """An API over a new shop on a store, wired as the composition root wires it."""
+    shop = shop_on(store)
+
+    @cache
+    def reader_of(tenant: str) -> LakeReader:
+        if tenant == TENANT:
+            return shop.reader
+        return LakeReader(StoredCatalog(store, tenant), shop.reader._open_duck)
+
+    cursors = Cursors(b"a secret of the tests")
+    read_options = frozenset(one.name for one in fields(ReadOptions))
+    uploads = Uploads(store, store, reader_of, shop.ingest, cursors, UploadRules("inbox"), read_options)
+    runner = InProcessRunner(store, limits or SqlLimits(seconds=5))
+    ask = AskQuestion(reader_of, cursors, AnswerCache(1 << 20), QueryRules(), runner)
+    published = PublishedQuestions(reader_of, runner, cursors, uploads)
+    rows, keys = Rows(reader_of, cursors), Keys(store)
+    app = create_app(
+        ApiParts(
+            authenticator=keys,
+            uploads=uploads,
+            rows=rows,
+            edits=EditRows(reader_of, rows, uploads),
+            snapshots=Snapshots(reader_of, cursors),
+            persons=Persons(store, uploads, reader_of),
+            ready=lambda: None,
+            more=(
+                MoreRoutes(lambda principal: question_router(ask, principal, published)),
+                MoreRoutes(lambda _: asking_router(ask, published)),
+                MoreRoutes(lambda _: publishing_router(published), scope="admin"),
+            ),
+        )
+    )
+
+    def client(tenant: str, *scopes: str) -> TestClient:
+        token = keys.create(tenant, scopes).token
+        return TestClient(app, base_url="http://localhost", headers={"Authorization": f"Bearer {token}"})
+
+    return PublishedWeb(
+        app,
+        shop,
+        keys,
+        admin=client(TENANT, "read", "admin"),
+        reader=client(TENANT, "read"),
+        rival=client(OTHER, "read", "admin"),
+        runner=runner,
+        reader_of=reader_of,
+    )
+
+
+def code_of(response: httpx2.Response) -> tuple[int, str]:
+    """Status and code of a problem."""
+    told: Mapping[str, Any] = response.json()
+    return response.status_code, told.get("code", "")

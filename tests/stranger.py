@@ -1,0 +1,89 @@
+"""A small lake for strangers' SQL, with every column the attack corpus knows, and SQL run on it as a question is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shared.answers.encode import Format
+from shared.catalog.writer import Change
+from shared.storage.base import ObjectStore
+from shared.stranger_sql.base import SqlLimits, SqlPage, SqlRun, StrangerStatement
+from shared.stranger_sql.guard import CheckedSql, SqlGuard
+from shared.stranger_sql.in_process import InProcessRunner
+from tests.shop import TENANT, Shop, shop_on
+
+ATTACKS = Path(__file__).parent / "data/attacks"
+TABLES = ("orders", "customers", "products")
+
+
+def cases(*expected: str, file: str = "sql") -> list[Any]:
+    """The cases of a corpus with one of these expectations: what names them, and their SQL."""
+    told = json.loads((ATTACKS / f"{file}.json").read_text())
+    return [
+        (one.get("id") or one["what"], "".join(piece * times for piece, times in one.get("build", [[one["sql"], 1]])))
+        for one in told
+        if one["expect"] in expected
+    ]
+
+
+@dataclass(frozen=True)
+class StrangerLake:
+    """SQL is checked and run against the newest snapshot."""
+
+    shop: Shop
+    runner: InProcessRunner
+
+    def check(self, sql: str) -> CheckedSql:
+        """Raises what the guard raises."""
+        with self.shop.reader.pin() as lake:
+            return SqlGuard(lake.duck, TABLES).check(sql)
+
+    def run(
+        self,
+        sql: str,
+        types: Mapping[str, str] | None = None,
+        *,
+        limit: int = 1_000,
+        offset: int = 0,
+        format: Format = "json",
+        hidden: Mapping[str, frozenset[str]] | None = None,
+        **values: Any,
+    ) -> SqlPage:
+        """One page of checked SQL."""
+        with self.shop.reader.pin() as lake:
+            checked = SqlGuard(lake.duck, TABLES).check(sql)
+            statement = StrangerStatement(sql, values, checked=checked, types=types or {}, hidden=hidden or {})
+            return self.runner(SqlRun(TENANT, lake, statement, limit, offset, format))
+
+    def rows(self, sql: str, types: Mapping[str, str] | None = None, **told: Any) -> list[tuple[Any, ...]]:
+        """The rows of a page."""
+        return self.run(sql, types, **told).result.rows
+
+
+def stranger_lake(store: ObjectStore, limits: SqlLimits) -> StrangerLake:
+    """200 orders of three customers: order i has the total i % 10, is paid when i is even, and i hours old in 2024."""
+    shop = shop_on(store)
+    shop.upload(
+        "orders",
+        "o.csv",
+        "order_id,ordered_at,customer_id,status,total\n"
+        + "".join(f"{i},2024-01-01,c{i % 3},{'open' if i % 2 else 'paid'},{i % 10}\n" for i in range(200)),
+    )
+    shop.upload("customers", "c.csv", "customer_id,name,email\nc0,Ann,ann@example.org\nc1,Bob,\n")
+    shop.upload("products", "p.csv", "product_id,name\np,Pen\n")
+
+    def widen(change: Change) -> None:
+        for column in ("total_amount DECIMAL(18, 2)", "tax_amount DECIMAL(18, 2)", "order_ts TIMESTAMPTZ"):
+            change.duck.execute(f"ALTER TABLE lake.main.orders ADD COLUMN {column}")
+        change.duck.execute(
+            "UPDATE lake.main.orders SET total_amount = total, tax_amount = total / 10, "
+            "order_ts = TIMESTAMPTZ '2024-01-01 00:00:00+00' + order_id::INTEGER * INTERVAL 1 HOUR"
+        )
+
+    shop.writer.commit("test", widen)
+    shop.reader.refresh()
+    return StrangerLake(shop, InProcessRunner(store, limits))
