@@ -275,11 +275,13 @@ def fold_usage() -> FoldUsage:
 def fit_models() -> FitModels:
     """Fits the models of lakes; needs numpy, which only the package of the function tidy and the laptop have."""
     from shared.fit_models import FitModels
+    from shared.fitted.baskets import BasketModel
     from shared.fitted.lifetime import LifetimeModel
     from shared.fitted.series import AnomalyModel, ForecastModel
 
     chosen = settings()
-    return FitModels(writer_of, sessions(), (LifetimeModel(), ForecastModel(), AnomalyModel()), chosen.timezone, chosen.currency)
+    models = (LifetimeModel(), ForecastModel(), AnomalyModel(), BasketModel())
+    return FitModels(writer_of, sessions(), models, chosen.timezone, chosen.currency)
 
 
 def rebuild_rollups(tenant: str) -> tuple[int, int]:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import add
 from typing import NamedTuple
 
 from shared.storage.base import ObjectStore
@@ -64,7 +65,7 @@ class Sums(NamedTuple):
 
     def plus(self, other: Sums) -> Sums:
         """Both together."""
-        return Sums(*(one + another for one, another in zip(self, other, strict=True)))
+        return Sums(*map(add, self, other))
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,8 @@ def latency_bucket(milliseconds: float) -> int:
 
 
 def slot_of(use: Use, now: datetime) -> Slot:
-    """Where a request is added up."""
-    hour = now.astimezone(UTC).strftime("%Y-%m-%dT%H:00:00Z")
+    """Where a request is added up; ``now`` is in UTC."""
+    hour = now.isoformat(timespec="hours")[: len("2026-01-01T00")] + ":00:00Z"
     status = f"{use.status // 100}xx"
     return Slot(hour, use.question, use.key_id, status, use.format, latency_bucket(use.milliseconds))
 

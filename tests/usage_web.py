@@ -1,4 +1,4 @@
-"""The API over any store with usage counted, for several tenants, and the fold; real parts, wired as the root wires them."""
+"""The API over any store with usage counted, for several tenants, and the fold; real parts, as the root wires them."""
 
 from __future__ import annotations
 

@@ -85,4 +85,4 @@ def test_a_round_of_tidying_keeps_the_rows(google: Cloud, ingest: str, tmp_path:
         with urllib.request.urlopen(urllib.request.Request(address, b"{}"), timeout=60) as answer:
             assert answer.status == 200
     assert google.orders() == LOADED
-    assert google.models() == ["anomalies", "forecast", "lifetime"]
+    assert google.models() == ["anomalies", "baskets", "forecast", "lifetime"]

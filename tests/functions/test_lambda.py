@@ -158,7 +158,7 @@ def test_a_round_of_tidying_keeps_the_rows(aws: Cloud, ingest: LambdaRuntime, tm
     with lambda_runtime(package("aws", "tidy"), TIDY, aws.settings, tmp_path) as tidy:
         assert isinstance(tidy.invoke(recorded("schedule")), str)
     assert aws.orders() == LOADED
-    assert aws.models() == ["anomalies", "forecast", "lifetime"]
+    assert aws.models() == ["anomalies", "baskets", "forecast", "lifetime"]
 
 
 def test_a_running_function_leaves_its_package_as_it_was(aws: Cloud, ingest: LambdaRuntime) -> None:

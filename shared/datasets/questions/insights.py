@@ -85,6 +85,8 @@ HORIZON_DAYS = 365
 MIN_RISK, MAX_RISK = 0.5, 0.95
 """Above the latter hardly anybody comes back; below the former a customer is rather still there."""
 MAJOR_SHARE = Decimal("0.1")
+LEAST_DEVIATION = Decimal("0.2")
+"""Of a price from the median."""
 MIN_MEMBERS = 20
 """Of fewer customers or products, one is a tenth of them soon."""
 MAX_BASKET = 100
@@ -121,10 +123,10 @@ class Insights(RangeQuestion):
 
     - `win_back`: customers with a churn risk of 0.5 to 0.95 who bought on two days or more; at stake is the risk × what
       they would bring within 365 days if they did not leave, as in `customers/churn-risk`.
-    - `cross_sell`: pairs of products that more orders hold than by chance, and how many customers bought the one in
+    - `cross_sell`: pairs of products that more orders of their sizes hold than by chance, and how many customers bought the one in
       the window, but in neither window the other; × confidence × mean net price of the other. Of the rules the 100 with
       most buyers × confidence × price are looked at; orders of more than 100 products are left out.
-    - `restock`: products that sell faster in the last sixth of the window than before in it, beyond the shop's own pace;
+    - `restock`: products that sell faster in the last sixth of the window than before in it, and more so than all others;
       at stake is what as many days bring again. What is in stock is not known: check it.
     - `retire`: products that come back more often than all others and have no more orders than in the window before;
       what was given back for them.
@@ -132,10 +134,10 @@ class Insights(RangeQuestion):
       before, while neither their units nor their share of all units rise; the discounts beyond the rate of the window
       before. What was taken off an order as a whole counts for countries and channels.
     - `price_outlier`: products some of whose lines were sold far below their median price, by the modified z-score
-      beyond 3.5 (Iglewicz, Hoaglin 1993; where the median deviation is 0, the mean one stands in); Σ (median − price) ×
-      quantity of these.
+      beyond 3.5 (Iglewicz, Hoaglin 1993; where the median deviation is 0, the mean one stands in) and by a fifth or more;
+      Σ (median − price) × quantity of these.
     - `rising` and `falling`: products with more (fewer) orders than in the window before, and than the growth (fall) of
-      the orders of all products would give; the net sales above (below) what both would have given.
+      the orders of all others would give; the net sales above (below) what both would have given.
     - `dependency`: one customer or product with a tenth of net sales or more (the major customer of IFRS 8.34) among
       20 or more; ten with half of it among 100 or more; their net sales. Evidence has the share of the largest ten and
       of the largest one percent, and the Herfindahl-Hirschman index (Σ share²).
@@ -309,6 +311,7 @@ class Insights(RangeQuestion):
             "min_risk": MIN_RISK,
             "max_risk": MAX_RISK,
             "major_share": MAJOR_SHARE,
+            "least_deviation": LEAST_DEVIATION,
             "min_members": MIN_MEMBERS,
             "max_rules": MAX_RULES,
             "max_basket": MAX_BASKET,

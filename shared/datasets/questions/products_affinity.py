@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.questions.modelled import ALL
 from shared.datasets.questions.products import Kind
 from shared.datasets.questions.sales.base import SalesQuestion
 from shared.errors import LimitError
@@ -68,10 +69,14 @@ class ProductAffinity(BasketQuestion):
     orders in larger sets, the question is refused (`limit_exceeded`): ask for a higher `min_support`, a smaller
     `max_basket` or a shorter range. `category` looks at that part of each order only, `product` at rules whose
     antecedent holds one of these products.
+
+    Pairs of all time, without filters, are counted by the schedule after sales changed; JSON says as `counted` which
+    snapshot that was. What asks for fewer orders than were kept, or for anything else, is counted now, and so is
+    everything with `live=true`.
     """
 
     name: ClassVar[str] = "products/affinity"
-    sql_names: ClassVar[tuple[str, ...]] = (*SETS, "products/affinity")
+    sql_names: ClassVar[tuple[str, ...]] = (*SETS, "products/stored_sets", "products/affinity")
     title: ClassVar[str] = "Product affinity (market basket)"
     columns: ClassVar[tuple[str, ...]] = (
         "antecedent", "antecedent_names", "consequent", "consequent_name", "set_orders", "antecedent_orders",
@@ -100,23 +105,58 @@ class ProductAffinity(BasketQuestion):
         Field(description="What to order by, largest first; an unbounded conviction (null) is the largest."),
     ] = "lift"
 
+    live: Annotated[bool, Field(description="Count now, also where the schedule has counted before.")] = False
+
     def statement(self, context: Context) -> Statement:
         """See Question."""
-        lines = self.lines(context, product=None)
-        sql = f"WITH {lines.sql}, {counted_sets(self.max_len)} FROM (\n{statement('products/affinity')}\n)"
+        kept = self.kept_counts(context)
+        if kept is not None:
+            sets = Statement(f"WITH {statement('products/stored_sets')}", kept)
+        else:
+            counted = self.counted(context, MAX_PAIRS)
+            larger = {"max_larger": MAX_LARGER} if self.max_len > 2 else {}
+            sets = Statement(f"WITH {counted.sql}, {counted_sets(self.max_len)}", {**counted.values, **larger})
         values = {
-            **lines.values,
-            **_fraction("support", self.min_support),
+            **sets.values,
             **_fraction("confidence", self.min_confidence),
             **_fraction("lift", self.min_lift),
-            "min_orders": self.min_orders,
-            "max_basket": self.max_basket,
             "max_pairs": MAX_PAIRS,
             "max_larger": MAX_LARGER,
             "antecedents": self.product,
             "sort": self.sort,
         }
-        return Statement(sql, values, has_seen=True)
+        return Statement(f"{sets.sql} FROM (\n{statement('products/affinity')}\n)", values, has_seen=True)
+
+    def counted(self, context: Context, max_pairs: int) -> Statement:
+        """CTEs up to ``facts``, with the values of ``counted_sets`` too."""
+        lines = self.lines(context, product=None)
+        support = _fraction("support", self.min_support)
+        sizes = {"min_orders": self.min_orders, "max_basket": self.max_basket, "max_pairs": max_pairs}
+        return Statement(lines.sql, {**lines.values, **support, **sizes})
+
+    def kept_counts(self, context: Context) -> dict[str, int] | None:
+        """What the schedule counted, as values of ``products/stored_sets``, if that is what is asked for."""
+        fit = context.fits.get(("baskets", ALL))
+        asked = self.model_dump(exclude={"product", "min_support", "min_orders", "min_confidence", "min_lift", "sort"})
+        if fit is None or fit.status != "served" or asked != _OF_ALL_TIME:
+            return None
+        all_orders, support = fit.facts["all_orders"], _fraction("support", self.min_support)
+        of_share = -(-all_orders * support["support_numerator"] // support["support_denominator"])
+        least = max(of_share, self.min_orders)
+        if least < fit.facts["least_orders"]:
+            return None
+        return {"all_orders": all_orders, "left_out_orders": fit.facts["left_out_orders"], "least_orders": least}
+
+    def based_on(self, context: Context) -> dict[str, Any]:
+        """See Question: the snapshot that was counted by the schedule; null where the counting is done now."""
+        if self.kept_counts(context) is None:
+            return {"counted": None}
+        fit = context.fits["baskets", ALL]
+        return {"counted": {"snapshot": fit.snapshot, "at": fit.fitted_at.isoformat().replace("+00:00", "Z")}}
+
+    def tables(self) -> tuple[str, ...]:
+        """See Question."""
+        return (*super().tables(), "teal.basket_items", "teal.basket_pairs")
 
     def doubts(self, context: Context, seen: Any) -> list[tuple[Statement, Callable[[Rows], None]]]:
         """Refuses what would take too long to count."""
@@ -133,6 +173,11 @@ class ProductAffinity(BasketQuestion):
         """What the rules come from."""
         all_orders, least_orders, left_out_orders, *_ = seen
         return {"all_orders": all_orders, "least_orders": least_orders, "left_out_orders": left_out_orders}
+
+
+_OF_ALL_TIME = ProductAffinity().model_dump(
+    exclude={"product", "min_support", "min_orders", "min_confidence", "min_lift", "sort"}
+)
 
 
 def counted_sets(max_len: int) -> str:

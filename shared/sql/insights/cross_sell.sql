@@ -11,6 +11,7 @@ likely AS MATERIALIZED (
     SELECT
         sold_rules.*,
         set_orders / antecedent_orders                       AS confidence,
+        set_orders * all_orders / (antecedent_orders * consequent_orders) AS lift,
         (gross_now - discounts_now) / nullif(units_now, 0)   AS price,
         bought.customers
     FROM sold_rules
@@ -46,9 +47,9 @@ missing AS (
 SELECT
     'cross_sell'                                                                                      AS kind,
     format(
-        'Offer {} to {:,} customers who bought {}: {:.0f} % of orders with it hold both, {:.1f} times chance',
+        'Offer {} to {:,} customers who bought {}: {:.0f} % of orders with it hold both, lift {:.1f}',
         coalesce(wanted.name, consequent), without, coalesce(given.name, antecedent),
-        100 * confidence, confidence / share
+        100 * confidence, lift
     )                                                                                                 AS title,
     'pair'                                                                                            AS subject_type,
     [antecedent, consequent]                                                                          AS subject_ids,
@@ -62,7 +63,7 @@ SELECT
         'orders': all_orders
     }                                                                                                 AS counts,
     MAP {'mean_price_of_second': round(missing.price, 4)::DECIMAL(18, 4)}                             AS amounts,
-    MAP {'confidence': round(confidence, 6), 'lift': round(confidence / share, 6), 'chance': chance}  AS rates,
+    MAP {'confidence': round(confidence, 6), 'lift': round(lift, 6), 'chance': chance}  AS rates,
     $window_from                                                                                      AS period_from,
     $window_to                                                                                        AS period_to,
     'customers who bought the first and not the second × confidence × mean net price of the second'   AS how,

@@ -1,4 +1,11 @@
--- The products that enough orders of the window hold together, both ways; from the sets that products/affinity counts.
+-- The products that enough orders of the window hold together, both ways; from the sets that products/affinity counts. In orders
+-- of unequal size any two products are together more often than their shares say: by `spread`, Σ s(s − 1) / n over (Σ s / n)².
+WITH sizes AS (
+    SELECT greatest(1, sum(size * (size - 1)) * count(*) / (sum(size) * sum(size))) AS spread
+    FROM baskets
+    WHERE size <= $max_basket
+)
+
 SELECT
     one.product_id                                       AS antecedent,
     other.product_id                                     AS consequent,
@@ -6,9 +13,11 @@ SELECT
     other.orders                                         AS consequent_orders,
     sets.orders                                          AS set_orders,
     all_orders,
-    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests
+    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests,
+    spread
 FROM sets
 CROSS JOIN basket_counts
+CROSS JOIN sizes
 INNER JOIN items AS one ON one.item = items[1]
 INNER JOIN items AS other ON other.item = items[2]
 WHERE len(items) = 2
@@ -20,9 +29,11 @@ SELECT
     one.orders                                           AS consequent_orders,
     sets.orders                                          AS set_orders,
     all_orders,
-    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests
+    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests,
+    spread
 FROM sets
 CROSS JOIN basket_counts
+CROSS JOIN sizes
 INNER JOIN items AS one ON one.item = items[1]
 INNER JOIN items AS other ON other.item = items[2]
 WHERE len(items) = 2
@@ -35,6 +46,7 @@ SELECT
     0              AS consequent_orders,
     0              AS set_orders,
     0              AS all_orders,
-    candidates     AS tests
+    candidates     AS tests,
+    0              AS spread
 FROM pairs_to_count
 WHERE candidates > $max_pairs

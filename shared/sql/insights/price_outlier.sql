@@ -1,6 +1,7 @@
 -- Products some of whose lines were sold far below their usual price: what those lines would have brought more at the median. By
 -- the modified z-score 0.6745 × (price − median) / MAD beyond 3.5 (Iglewicz, Hoaglin 1993); where more than half of the prices
--- are equal, MAD is 0 and the mean deviation stands in for it: (price − median) / (1.253314 × mean deviation).
+-- are equal, MAD is 0 and the mean deviation stands in for it: (price − median) / (1.253314 × mean deviation). A
+-- spread that few lines show by chance is small: a price that is not $least_deviation off the median is none.
 WITH priced AS (
     SELECT product_id, units, round(gross_sales / units, 4)::DECIMAL(18, 4) AS price
     FROM sold_lines
@@ -39,6 +40,7 @@ outliers AS (
     INNER JOIN usual USING (product_id)
     INNER JOIN spread USING (product_id)
     WHERE abs(price - usual_price) > 3.5 * CASE WHEN mad > 0 THEN mad ELSE mean_deviation END
+        AND abs(price - usual_price) >= usual_price * $least_deviation
     GROUP BY product_id
 )
 
@@ -58,7 +60,9 @@ SELECT
     $window_from                                                                                      AS period_from,
     $window_to                                                                                        AS period_to,
     'Σ (median price − price) × quantity of the lines far below the median, before discounts'         AS how,
-    format('modified z-score beyond 3.5; {} lines or more', $min_orders)                              AS threshold,
+    format(
+        'modified z-score beyond 3.5 and {:.0f} % off the median; {} lines or more', 100 * $least_deviation, $min_orders
+    )                                                                                                 AS threshold,
     '/v1/products/detail?product=' || url_encode(product_id) || $window_money_query                   AS look_further
 FROM outliers
 CROSS JOIN whole

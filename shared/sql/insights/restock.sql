@@ -1,5 +1,5 @@
--- Products that sell faster in the last part of the window than before in it, more than the shop as a whole: at that pace the
--- next days need stock. What is in stock is not known.
+-- Products that sell faster in the last part of the window than before in it, more than all others do: at that pace the next
+-- days need stock. What is in stock is not known.
 SELECT
     'restock'                                                                                         AS kind,
     format(
@@ -22,9 +22,9 @@ SELECT
     $window_to                                                                                        AS period_to,
     'net sales of the last days, which as many days at this pace bring again'                         AS how,
     format(
-        'orders a day rise, more than those of all products, with chance ≤ {}; {} orders or more', $significance, $min_orders
+        'orders a day rise, more than those of all others, with chance ≤ {}; {} orders or more', $significance, $min_orders
     )                                                                                                 AS threshold,
     '/v1/products/detail?product=' || url_encode(product_id) || $window_money_query                   AS look_further
 FROM sold_paces
 LEFT JOIN products USING (product_id)
-WHERE is_more AND chance <= $significance AND hits * ($window_days - $recent_days) > (cases - hits) * $recent_days
+WHERE is_more AND chance <= $significance

@@ -1,4 +1,4 @@
--- Products with more orders than in the window before, and than with the growth of the whole shop: what they earned beyond.
+-- Products with more orders than in the window before, and than with the growth of all others: what they earned beyond.
 SELECT
     'rising'                                                                                          AS kind,
     format(
@@ -11,12 +11,12 @@ SELECT
     net_now - net_before * share / (1 - share)                                                        AS money_at_stake,
     MAP {'orders': orders_now, 'orders_before': orders_before}                                        AS counts,
     MAP {'net_sales': net_now::DECIMAL(18, 4), 'net_sales_before': net_before::DECIMAL(18, 4)}        AS amounts,
-    MAP {'shop_growth': round(share_of_all / (1 - share_of_all) - 1, 6), 'chance': chance}                          AS rates,
+    MAP {'growth_of_others': round(share_of_others / nullif(1 - share_of_others, 0) - 1, 6), 'chance': chance}              AS rates,
     $window_from                                                                                      AS period_from,
     $window_to                                                                                        AS period_to,
-    'net sales − net sales of the period before × growth of the orders of all products, where they grew'               AS how,
+    'net sales − net sales of the period before × growth of the orders of all others, where they grew'               AS how,
     format(
-        'more orders than before, and than with the growth of all products, with chance ≤ {}; {} orders or more in both periods',
+        'more orders than before, and than with the growth of all others, with chance ≤ {}; {} orders or more in both periods',
         $significance, $min_orders
     )                                                                                                 AS threshold,
     '/v1/products/detail?product=' || url_encode(product_id) || $window_money_query                   AS look_further
