@@ -257,3 +257,13 @@ def test_the_same_snapshot_gives_the_same_model(cdnow):
 def test_names_are_for_those_who_may_see_them(cdnow):
     cdnow.shop.upload("customers", "1.csv", "customer_id,name\n1516,Jane Doe\n")
     assert cdnow.rows("customers/churn-risk", customer="1516")[0]["label"] == "Jane Doe"
+
+
+def test_customer_detail_says_what_the_model_expects(cdnow):
+    of = cdnow.rows("customers/clv", customer="1516")[0]
+    answer = cdnow.client.get("/v1/customers/detail", params={"customer": "1516"}).json()
+    for name in ("alive", "expected_orders", "lifetime_value", "tier"):
+        assert answer["rows"][0][name] == of[name], name
+    assert answer["model"]["name"] == "lifetime"
+    nobody = cdnow.client.get("/v1/customers/detail", params={"customer": "1516", "currency": "EUR"}).json()
+    assert (nobody["model"], nobody["rows"][0]["alive"]) == (None, None)

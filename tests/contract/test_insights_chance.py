@@ -47,7 +47,7 @@ def test_noise_is_no_insight(tmp_path):
         rows = web.rows("insights")
         assert {row["kind"] for row in rows} <= {*TESTED, "dependency"}
         false += [(seed, row["kind"]) for row in rows if row["kind"] in TESTED]
-    # A kind shows a false row in at most one shop of twenty: of 30 kinds of shops 1.5, more than 4 in 2 of 100 such tests.
+    # A kind is false in at most one shop of twenty: of these 30 in 1.5, in more than 4 in 2 of 100 such tests.
     assert len(set(false)) <= 4, false
     assert len(false) <= 4, false
 

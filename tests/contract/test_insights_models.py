@@ -32,7 +32,7 @@ def fit(web: Web, *models) -> list[str]:
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory) -> Web:
-    """Customers who come at their own rates and leave; guests day by day, fewer each year; one dreadful day at the end."""
+    """Customers who come at their own rates and leave; guests day by day, fewer each year; a dreadful day at the end."""
     random = Random(5)
     orders = []
     for customer in range(250):
@@ -49,8 +49,8 @@ def web(tmp_path_factory) -> Web:
         orders.append((at, "", busy * (0.05 if day == (END - START).days - 5 else 1)))
     rows = [
         {
-            "order_id": number, "ordered_at": at.isoformat(), "customer_id": customer, "currency": "EUR",
-            "total": f"{value:.2f}",
+            "order_id": number, "ordered_at": at.isoformat(), "customer_id": customer, "country": "DE",
+            "currency": "EUR", "total": f"{value:.2f}",
         }
         for number, (at, customer, value) in enumerate(sorted(orders))
     ]  # fmt: skip

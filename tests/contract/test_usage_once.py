@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +30,7 @@ from shared.rollback import roll_back
 from shared.storage.base import ObjectInfo
 from shared.storage.folder import FolderStore
 from shared.usage import OTHER, UsageRecord, Use, latency_bucket, slots_from
+from tests.servers import REPOSITORY
 from tests.usage_web import UsageWeb, fold_parts, rows_of, session_on, usage_web
 
 TENANT = "acme"
@@ -222,6 +226,34 @@ def test_switched_off_it_leaves_no_trace(store):
     assert client.get("/v1/sales/summary").status_code == 200
     assert objects(store) == []
     assert client.get("/v1/usage").json()["rows"] == []
+
+
+ENDING = """
+from shared.bootstrap import api, usage
+from shared.usage import Use
+api()
+usage().add(Use("acme", "sales/summary", "k1", 200, 3.0))
+"""
+
+
+def test_a_process_that_ends_in_good_order_hands_in_what_it_has(store):
+    told = {**os.environ, "TEAL_LAKE": store.uri}
+    subprocess.run([sys.executable, "-c", ENDING], cwd=REPOSITORY, env=told, check=True)
+    assert len(objects(store)) == 1
+    subprocess.run([sys.executable, "-c", ENDING], cwd=REPOSITORY, env=told, check=True)
+    assert len(objects(store)) == 2, "every process has names of its own"
+
+
+def test_the_schedule_folds_and_the_setting_switches_the_counting_off(store, web):
+    handed_in(store, 3)
+    code = "from shared.bootstrap import fold_usage, tidy; [print(fold_usage()(t)) for t in tidy().tenants()]"
+    told = {**os.environ, "TEAL_LAKE": store.uri}
+    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=told, check=True)
+    assert (counted(web), objects(store)) == (3, [])
+    code = "from shared.bootstrap import api; print([m.kwargs.get('usage') for m in api().user_middleware])"
+    off = {**told, "TEAL_USAGE": "false"}
+    ran = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, env=off, check=True, capture_output=True)
+    assert ran.stdout.strip() == b"[None]"
 
 
 def test_buckets_hold_what_they_say():

@@ -9,12 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.question import Context, Fit, Rows, Statement
 from shared.datasets.questions.modelled import NO_CURRENCY, ModelledQuestion
 from shared.datasets.questions.ranges import local_time, zone_named
 from shared.errors import MixedCurrenciesError
 from shared.sql.load import statement
 
+LIFETIME = "lifetime"
+"""The model's name."""
 DAYS_OF_YEAR = 365.25
 Percent = Annotated[Decimal, Field(ge=0, le=100, decimal_places=4)]
 
@@ -27,7 +29,7 @@ class ValuedCustomers(ModelledQuestion):
     customers with an order in the currency, guests left out. Time is counted from the end of the data the fit saw.
     """
 
-    model: ClassVar[str] = "lifetime"
+    model: ClassVar[str] = LIFETIME
 
     currency: Annotated[
         str | None,
@@ -54,10 +56,9 @@ class ValuedCustomers(ModelledQuestion):
 
     def values(self, context: Context, name: str) -> dict[str, Any]:
         """What the statements are given."""
-        steps = [int(step) for step in context.fits[self.model, name].facts["horizons"]]
         return {
             "currency": name,
-            "place": steps.index(int(self.horizon)) + 1,
+            "place": context.fits[self.model, name].facts["horizons"].index(int(self.horizon)) + 1,
             "margin": self.margin / 100,
             "level": self.level,
             "customer": self.customer,
@@ -68,7 +69,9 @@ class ValuedCustomers(ModelledQuestion):
         """See Question: the fit, with the totals of all customers at this horizon."""
         name, fit = self.fit_of(context, self.currency)
         facts = {key: value for key, value in fit.facts.items() if key not in ("horizons", "totals")}
-        totals: Mapping[str, Any] = next((row for row in fit.facts["totals"] if row["horizon"] == int(self.horizon)), {})
+        totals: Mapping[str, Any] = next(
+            (row for row in fit.facts["totals"] if row["horizon"] == int(self.horizon)), {}
+        )
         chosen = {key: value for key, value in totals.items() if not key.endswith(("_80", "_95"))}
         chosen |= {
             f"{key.rpartition('_')[0]}_interval": value for key, value in totals.items() if key.endswith(self.level)
@@ -124,10 +127,16 @@ class CustomerLifetimeValue(ValuedCustomers):
         name, fit = self.fit_of(context, self.currency)
         values = {
             **self.values(context, name),
-            "weights": _weights([int(step) for step in fit.facts["horizons"]], int(self.horizon), float(self.discount)),
+            **self.outlook(fit),
             "tier": tier,
         }
         return Statement(statement("customers/clv"), values)
+
+    def outlook(self, fit: Fit) -> dict[str, Any]:
+        """Which entry of the lists is that of the horizon, and what the entries up to it weigh when discounted."""
+        steps = fit.facts["horizons"]
+        weights = _weights(steps, int(self.horizon), float(self.discount))
+        return {"place": steps.index(int(self.horizon)) + 1, "weights": weights}
 
     def _historic(self, context: Context, tier: list[int] | None) -> Statement:
         currency = self.currency if self.currency in (None, NO_CURRENCY) else str(self.currency).upper()

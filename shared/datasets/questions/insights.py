@@ -1,4 +1,4 @@
-"""What to do next: ranked actions with their evidence and the money at stake, each computed from the shop's own numbers."""
+"""What to do next: ranked actions with their evidence and the money at stake, computed from the shop's own numbers."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ NO_BEFORE = "the data begin after the window before, which it is compared with"
 class _Sold(SalesQuestion):
     """The facts that insights are made of: goods in one currency."""
 
-    kind: Literal["goods"] = "goods"  # type: ignore[assignment] # a choice of sales, none here
+    kind: Literal["goods"] = "goods"
 
     def statement(self, context: Context) -> Statement:
         """The facts themselves."""
@@ -123,19 +123,19 @@ class Insights(RangeQuestion):
 
     - `win_back`: customers with a churn risk of 0.5 to 0.95 who bought on two days or more; at stake is the risk × what
       they would bring within 365 days if they did not leave, as in `customers/churn-risk`.
-    - `cross_sell`: pairs of products that more orders of their sizes hold than by chance, and how many customers bought the one in
-      the window, but in neither window the other; × confidence × mean net price of the other. Of the rules the 100 with
-      most buyers × confidence × price are looked at; orders of more than 100 products are left out.
-    - `restock`: products that sell faster in the last sixth of the window than before in it, and more so than all others;
-      at stake is what as many days bring again. What is in stock is not known: check it.
+    - `cross_sell`: pairs of products that more orders of their sizes hold than by chance, and how many customers bought
+      the one in the window, but in neither window the other; × confidence × mean net price of the other. Of the rules
+      the 100 with most buyers × confidence × price are looked at; orders of more than 100 products are left out.
+    - `restock`: products that sell faster in the last sixth of the window than before in it, and more so than all
+      others; at stake is what as many days bring again. What is in stock is not known: check it.
     - `retire`: products that come back more often than all others and have no more orders than in the window before;
       what was given back for them.
     - `discount_leakage`: products, countries and channels whose orders are discounted more often than in the window
       before, while neither their units nor their share of all units rise; the discounts beyond the rate of the window
       before. What was taken off an order as a whole counts for countries and channels.
     - `price_outlier`: products some of whose lines were sold far below their median price, by the modified z-score
-      beyond 3.5 (Iglewicz, Hoaglin 1993; where the median deviation is 0, the mean one stands in) and by a fifth or more;
-      Σ (median − price) × quantity of these.
+      beyond 3.5 (Iglewicz, Hoaglin 1993; where the median deviation is 0, the mean one stands in) and by a fifth or
+      more; Σ (median − price) × quantity of these.
     - `rising` and `falling`: products with more (fewer) orders than in the window before, and than the growth (fall) of
       the orders of all others would give; the net sales above (below) what both would have given.
     - `dependency`: one customer or product with a tenth of net sales or more (the major customer of IFRS 8.34) among
@@ -153,8 +153,9 @@ class Insights(RangeQuestion):
     `forecast_below` are wrong as often as their models say.
 
     `evidence` holds counts, amounts (exact, in the currency) and rates. `period_from` and `period_to` are the time the
-    money is of. JSON says as `left_out` which kinds were not looked at, and why: where nothing was fitted, where a model
-    is refused, or where the data begin too late to compare. Names of customers are shown to keys with the scope `admin`.
+    money is of. JSON says as `left_out` which kinds were not looked at, and why: where nothing was fitted, where a
+    model is refused, or where the data begin too late to compare. Names of customers are shown to keys with the scope
+    `admin`.
     """
 
     name: ClassVar[str] = "insights"
@@ -243,8 +244,8 @@ class Insights(RangeQuestion):
         *amounts, pairs = seen
         if int(pairs):
             raise LimitError(
-                f"The orders hold {int(pairs):,} pairs of products to count, and {MAX_PAIRS:,} are counted at most: ask "
-                "for a shorter window, a higher min_orders, or for kinds without cross_sell."
+                f"The orders hold {int(pairs):,} pairs of products to count, and {MAX_PAIRS:,} are counted at most: "
+                "ask for a shorter window, a higher min_orders, or for kinds without cross_sell."
             )
         return self._sold(context, _Sold).doubts(context, amounts)
 

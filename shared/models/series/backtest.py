@@ -15,7 +15,7 @@ from shared.models.series.accuracy import Accuracy, accuracy, seasonal_naive_sca
 from shared.models.series.past import Past, Projection, Projections
 
 _ORIGINS = 8
-_AS_GOOD = 0.01
+_AS_GOOD = 0.02
 _SHARE = 4
 """A hold-out takes at most one in so many values."""
 

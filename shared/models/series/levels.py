@@ -32,7 +32,6 @@ def smoothed_levels(values: Floats, ends: Ints, skip: int) -> Levels:
     squares = smooth(values[:, series], columns, skip=skip).squares.reshape(len(ends), -1)
     alpha = _ALPHAS[squares.argmin(axis=1)]
     end = smooth(values, _columns(ends, alpha, first), keep_fitted=True)
-    assert end.fitted is not None  # it was asked for
     return Levels(end.level, alpha, end.fitted)
 
 

@@ -10,7 +10,6 @@ there has zero start and zero gain, so that all forms run together; Python loops
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,28 +34,26 @@ class Columns:
     season: Floats
     multiplicative: bool = False
 
-    def some(self, chosen: Ints | Sequence[int]) -> Columns:
-        """Only these columns; ``chosen`` must ascend by end."""
-        rows = (self.ends, self.alpha, self.beta, self.gamma, self.phi, self.level, self.slope)
-        return Columns(*(row[chosen] for row in rows), self.season[:, chosen], self.multiplicative)
-
 
 @dataclass(frozen=True)
 class Smoothed:
-    """States where each column ended, its squared errors after ``skip`` values, and what it expected of each value."""
+    """States where each column ended, its squared errors after ``skip`` values, and what it expected of each value.
+
+    ``fitted`` is empty unless it was asked to be kept.
+    """
 
     level: Floats
     slope: Floats
     season: Floats
     squares: Floats
-    fitted: Floats | None
+    fitted: Floats
 
 
 def smooth(values: Floats, columns: Columns, *, skip: int = 0, keep_fitted: bool = False) -> Smoothed:
     """Run over the values: one series for all columns, or one per column, (n, columns)."""
     level, slope, season = columns.level.copy(), columns.slope.copy(), columns.season.copy()
     squares = np.zeros(len(level))
-    fitted = np.full((len(values), len(level)), np.nan) if keep_fitted else None
+    fitted = np.full((len(values) if keep_fitted else 0, len(level)), np.nan)
     beta = columns.alpha * columns.beta
     begin = 0
     with np.errstate(all="ignore"):  # a setting that explodes is never chosen
@@ -65,7 +62,7 @@ def smooth(values: Floats, columns: Columns, *, skip: int = 0, keep_fitted: bool
             here = values[begin:end] if values.ndim == 1 else values[begin:end, on]
             gains = (columns.alpha[on], beta[on], columns.gamma[on], columns.phi[on])
             states = (level[on], slope[on], season[:, on], squares[on])
-            kept = None if fitted is None else fitted[begin:end, on]
+            kept = fitted[begin:end, on] if keep_fitted else None
             step = _multiplicative if columns.multiplicative else _additive
             step(here, begin, skip, gains, states, kept)
             begin = end

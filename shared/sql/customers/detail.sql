@@ -82,12 +82,17 @@ SELECT
     (totals.last_local + to_microseconds(typical.gap::BIGINT))::DATE    AS next_order,
     coalesce(recent_orders.orders, [])                                  AS recent_orders,
     coalesce(favourites.products, [])                                   AS favourite_products,
+    round(worth.alive, 6)                                               AS alive,
+    round(worth.expected_orders, 6)                                     AS expected_orders,
+    worth.lifetime_value                                                AS lifetime_value,
+    worth.tier                                                          AS tier,
     list_append(seen, CASE WHEN is_known OR has_sales THEN 'known' END) AS _seen
 FROM asked
 CROSS JOIN whole
 CROSS JOIN typical
 CROSS JOIN recent_orders
 CROSS JOIN favourites
+LEFT JOIN worth ON true
 LEFT JOIN with_days AS totals ON totals.customer_id = asked.customer_id
 LEFT JOIN segmented ON segmented.customer_id = asked.customer_id
 LEFT JOIN customers ON customers.customer_id = asked.customer_id

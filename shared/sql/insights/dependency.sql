@@ -45,7 +45,9 @@ found AS (
         net,
         orders::BIGINT                                                                          AS orders,
         measured.* EXCLUDE (subject_type),
-        format('{:.0f} % of net sales or more is one of {} or more', 100 * $major_share, $min_members)                                      AS rule
+        format(
+            '{:.0f} % of net sales or more is one of {} or more', 100 * $major_share, $min_members
+        )                                                                                       AS rule
     FROM shares
     INNER JOIN measured USING (subject_type)
     WHERE place <= 10 AND net >= shares.total * $major_share AND shares.members >= $min_members

@@ -34,7 +34,7 @@ SELECT
     $window_to                                                                                        AS period_to,
     'discounts − discount rate of the period before × gross sales'                                    AS how,
     format(
-        'discounted more often than before with chance ≤ {}, neither units nor their share of all higher; {} orders or more in each period',
+        'discounted more often with chance ≤ {}, neither units nor their share of all higher; {} orders or more in each period',
         $significance, $min_orders
     )                                                                                                 AS threshold,
     CASE

@@ -11,7 +11,10 @@ SELECT
     net_before * share / (1 - share) - net_now                                                        AS money_at_stake,
     MAP {'orders': orders_now, 'orders_before': orders_before}                                        AS counts,
     MAP {'net_sales': net_now::DECIMAL(18, 4), 'net_sales_before': net_before::DECIMAL(18, 4)}        AS amounts,
-    MAP {'growth_of_others': round(share_of_others / nullif(1 - share_of_others, 0) - 1, 6), 'chance': chance}              AS rates,
+    MAP {
+        'growth_of_others': round(share_of_others / nullif(1 - share_of_others, 0) - 1, 6),
+        'chance': chance
+    }                                                                                                 AS rates,
     $window_from                                                                                      AS period_from,
     $window_to                                                                                        AS period_to,
     'net sales of the period before (× fall of the orders of all others, where they fell) − net sales'               AS how,
