@@ -267,3 +267,23 @@ def test_customer_detail_says_what_the_model_expects(cdnow):
     assert answer["model"]["name"] == "lifetime"
     nobody = cdnow.client.get("/v1/customers/detail", params={"customer": "1516", "currency": "EUR"}).json()
     assert (nobody["model"], nobody["rows"][0]["alive"]) == (None, None)
+
+
+def test_what_is_given_back_on_the_day_lowers_its_value(web):
+    """Somebody who sends back the same day all that was ordered spent nothing then."""
+    days = [
+        (customer, day, value)
+        for customer in "abcdefgh"
+        for day, value in ((1, 20), (9, 30), (15 + ord(customer) % 5, 25))
+    ]
+    body = "".join(f"{c}{d},2024-01-{d:02},{c},EUR,{v + ord(c) % 7}\n" for c, d, v in days)
+    web.shop.upload(
+        "orders",
+        "1.csv",
+        HEADER + body + "x1,2024-01-02,x,EUR,10\nx2,2024-01-12,x,EUR,90000\nx3,2024-01-12,x,EUR,-90000\n",
+    )
+    fit(web)
+    told = web.client.get("/v1/customers/clv", params={"horizon": 30}).json()
+    assert (told["model"]["values"]["customers"], told["model"]["customers"]) == (8, 9)
+    worth = {row["customer_id"]: float(row["expected_order_value"]) for row in told["rows"]}
+    assert worth["x"] < 50

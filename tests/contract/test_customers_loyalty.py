@@ -180,6 +180,7 @@ def test_everything_about_one_customer(small):
             {"product_id": "pen", "name": "Pen", "orders": 2, "units": 3},
             {"product_id": "pad", "name": None, "orders": 1, "units": 1},
         ],
+        "alive": None, "expected_orders": None, "lifetime_value": None, "tier": None,
     }  # fmt: skip
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.definition_pages import FOLDER, SAMPLE, pages
+from scripts.definition_pages import FOLDER, pages, sample_web
 from shared.datasets.question import QUESTIONS
 from shared.datasets.questions.definitions import compared_columns, names
 from shared.datasets.questions.metrics import COLUMNS
-from tests.web import Web, web_of
+from tests.web import Web
 
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory) -> Web:
-    web = web_of(tmp_path_factory.mktemp("definitions"))
-    web.shop.upload("auto", SAMPLE.name, SAMPLE)
-    return web
+    return sample_web(tmp_path_factory.mktemp("definitions"))
 
 
 def test_the_pages_are_what_the_code_says_and_their_examples_what_it_answers(web):

@@ -32,7 +32,7 @@ def fit(web: Web, *models) -> list[str]:
 
 @pytest.fixture(scope="module")
 def web(tmp_path_factory) -> Web:
-    """Customers who come at their own rates and leave; guests day by day, fewer each year; a dreadful day at the end."""
+    """Customers who come at their own rates and leave; guests, fewer each year; a dreadful day at the end."""
     random = Random(5)
     orders = []
     for customer in range(250):

@@ -69,9 +69,9 @@ SMOOTHED = {
 
 def values(name: str) -> tuple[np.ndarray, int, int]:
     file, column, season, horizon = SERIES[name]
-    opened = gzip.open(DATA / file, "rt") if file.endswith("gz") else open(DATA / file, encoding="utf-8")
-    with opened as lines:
-        read = np.array([float(row[column]) for row in list(csv.reader(lines))[1:]])
+    told = (DATA / file).read_bytes()
+    lines = (gzip.decompress(told) if file.endswith("gz") else told).decode().splitlines()
+    read = np.array([float(row[column]) for row in list(csv.reader(lines))[1:]])
     if name == "taxi_days":
         read = read.reshape(-1, 24).sum(axis=1)
     return read, season, horizon

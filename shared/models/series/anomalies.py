@@ -31,10 +31,12 @@ _RATES = (0.1, 10.0)
 class Anomalies:
     """One entry per value; of those that were not judged ``judged`` is false and the numbers are NaN.
 
-    ``expected``, ``lower``, ``upper`` are in the unit of the values; ``score`` is in robust standard deviations, signed
-    (beyond ±10⁶ cut). ``direction`` is 1 for an anomaly above, -1 below, 0 for none. ``is_outage`` is a zero where there
-    have been none before: an anomaly even inside the bounds. ``is_closed`` places expect zero.
-    ``false_alarms_per_100`` is how many ordinary values out of 100 are expected outside their bounds.
+    ``expected``, ``lower``, ``upper`` are in the unit of the values; ``score`` is in robust standard deviations, with
+    its sign, cut beyond ±10⁶. ``direction`` is 1 for an anomaly above, -1 below, 0 for none. ``is_outage`` is a zero
+    where there have been none before: an anomaly even inside the bounds. ``is_closed`` places expect zero.
+    ``false_alarms_per_100`` is how many ordinary values out of 100 are expected outside their bounds; of normal,
+    lognormal, gamma and Poisson noise there were 0.4 to 1.0 where 0.5 are told, of noise as heavy as t with 3 degrees
+    of freedom 1.9.
     """
 
     judged: npt.NDArray[np.bool_]

@@ -15,9 +15,10 @@ from shared.models.series.accuracy import Accuracy, accuracy, seasonal_naive_sca
 from shared.models.series.past import Past, Projection, Projections
 
 _ORIGINS = 8
-_AS_GOOD = 0.02
 _SHARE = 4
 """A hold-out takes at most one in so many values."""
+_AS_GOOD = 0.05
+"""Share of the gain that a simpler method may lack."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +69,15 @@ def mean_of(members: Sequence[Sequence[Projection]]) -> list[Projection]:
 
 
 def best(judgement: Mapping[str, Accuracy], candidates: Sequence[str], reference: str) -> str:
-    """Of the candidates that are as good as the best, nearly, the first; the reference unless that is beaten."""
+    """The candidate with the least mean absolute error, or one before it that gains nearly as much on the reference.
+
+    The reference itself unless that is beaten.
+    """
     least = min((judgement[name].mae for name in candidates), default=np.inf)
-    beaten = judgement[reference].mae * (1 - 1e-9)
-    for name in candidates:
-        if judgement[name].mae <= least * (1 + _AS_GOOD) and judgement[name].mae < beaten:
-            return name
-    return reference
+    to_beat = judgement[reference].mae
+    if not least < to_beat * (1 - 1e-9):
+        return reference
+    return next(name for name in candidates if judgement[name].mae <= least + _AS_GOOD * (to_beat - least))
 
 
 def errors(past: Past, found: Sequence[Projection], hold: HoldOut) -> Floats:

@@ -31,7 +31,7 @@ _FAMILIES: tuple[Family, ...] = (simple, exponential, theta, regression)
 _SHOWN_ONLY = frozenset({"mean"})
 _INTERMITTENT = 0.3
 _NOT_OF_INTERMITTENT = frozenset({"naive", "drift"})
-"""Where many values are zero, so is most likely the last one; that it goes on would be right most often, and useless."""
+"""Where many values are zero, so most likely is the last: that it goes on is right most often, and of no use."""
 _COMBINED = (
     ("holt_winters_damped_multiplicative", "holt_winters_damped", "damped_trend"),
     ("theta",),
@@ -47,10 +47,11 @@ _HUGE = 1e290
 class Forecast:
     """What is expected of the periods after the last, one entry each, in the unit of the values.
 
-    ``accuracy`` and ``seasonal_naive`` are those of the served model and of the seasonal naive one over ``origins`` ×
-    ``steps`` of the hold-out, ``candidates`` of all that were tried. ``intervals`` has the lower and upper bounds by
-    level. ``closed`` are the places in the season (index of the first value modulo ``season``) where nothing happens.
-    ``used`` is how many of the last values were looked at.
+    ``model`` is a name in ``candidates``, which has the accuracy of all that were tried over ``origins`` × ``steps`` of
+    the hold-out; ``accuracy`` is the served one's, ``seasonal_naive`` the reference's. ``intervals`` has the lower and
+    upper bounds by level. ``closed`` are the places in the season (index of the first value modulo ``season``) where
+    nothing happens: they are forecast as zero, and left out of the hold-out. ``used`` is how many of the last values
+    were looked at.
     """
 
     model: str
@@ -79,7 +80,8 @@ def forecast(
 
     ``non_negative`` says that values below zero cannot be (orders, units): no forecast or bound is. Zeros before the
     first value are no history, in whole seasons. Of long series the last 3,000 values are used. Refused
-    ``under_two_seasons``, ``too_few_values`` and ``not_finite``. Raises ValueError for a horizon below 1, or a level that is none.
+    ``under_two_seasons``, ``too_few_values`` and ``not_finite``. Raises ValueError for a horizon below 1 and for levels
+    outside 0 to 1.
     """
     given = np.asarray(values, dtype=np.float64)
     if given.ndim != 1 or horizon < 1 or not all(0 < level < 1 for level in levels):
@@ -101,7 +103,7 @@ def forecast(
     slow = tuple(cycle * kept / season for cycle in grain.slow)
     hold = hold_out(len(past_places), steps, kept, slow)
     past = Past(known[past_places] / scale, (*hold.origins, len(past_places)), steps, kept, slow)
-    served = _served(past, hold, levels)
+    served = _served(past, hold, levels, non_negative=non_negative)
 
     def told(open_steps: Floats) -> Floats:
         every = np.zeros(horizon)
@@ -132,7 +134,7 @@ class _Served:
     candidates: Mapping[str, Accuracy]
 
 
-def _served(past: Past, hold: HoldOut, levels: Sequence[float]) -> _Served:
+def _served(past: Past, hold: HoldOut, levels: Sequence[float], *, non_negative: bool) -> _Served:
     found: dict[str, Sequence[Projection]] = {}
     for family in _FAMILIES:
         found |= family(past)
@@ -143,7 +145,10 @@ def _served(past: Past, hold: HoldOut, levels: Sequence[float]) -> _Served:
     if np.mean(past.values == 0) > _INTERMITTENT:
         unfit |= _NOT_OF_INTERMITTENT
     model = best(candidates, [name for name in candidates if name not in unfit], REFERENCE)
-    return _Served(model, found[model][-1], bounds(past, found[model], hold, levels), candidates)
+    projections = list(found[model])
+    if non_negative:  # before the bounds, which would both be zero otherwise
+        projections[-1] = replace(projections[-1], point=np.maximum(projections[-1].point, 0.0))
+    return _Served(model, projections[-1], bounds(past, projections, hold, levels), candidates)
 
 
 def _history(given: Floats, grain: Grain) -> Floats:

@@ -11,8 +11,8 @@ class Grain:
     """Lengths of cycles in periods.
 
     ``seasons`` are whole numbers, shortest first: the longest that has been seen twice is the season of a series.
-    ``slow`` cycles need not be whole; they count once seen twice. ``patience`` is after how many periods in a row
-    that are off to the same side they are the new normal.
+    ``slow`` cycles need not be whole; they count once seen twice. ``patience`` is how many
+    anomalies in a row, to the same side, are the new normal.
     """
 
     seasons: tuple[int, ...]

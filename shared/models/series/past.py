@@ -74,4 +74,5 @@ def seasonal_pattern(values: Floats, season: int, *, multiplicative: bool) -> Fl
     away = inner / trend if multiplicative else inner - trend
     place = (first + np.arange(len(inner))) % season
     pattern = np.bincount(place, weights=away, minlength=season) / np.bincount(place, minlength=season)
-    return pattern / pattern.mean() if multiplicative else pattern - pattern.mean()
+    centred: Floats = pattern / pattern.mean() if multiplicative else pattern - pattern.mean()
+    return centred

@@ -152,4 +152,5 @@ class Robust:
 def _median(rows: Floats) -> Floats:
     """As numpy's over the first axis, without its ceremony."""
     ordered, middle = np.sort(rows, axis=0), len(rows) // 2
-    return ordered[middle] if len(rows) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    found: Floats = ordered[middle] if len(rows) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+    return found

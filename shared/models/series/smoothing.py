@@ -55,63 +55,58 @@ def smooth(values: Floats, columns: Columns, *, skip: int = 0, keep_fitted: bool
     squares = np.zeros(len(level))
     fitted = np.full((len(values) if keep_fitted else 0, len(level)), np.nan)
     beta = columns.alpha * columns.beta
+    step = _multiplicative if columns.multiplicative else _additive
     begin = 0
     with np.errstate(all="ignore"):  # a setting that explodes is never chosen
         for end in np.unique(columns.ends).tolist():
             on = slice(int(np.searchsorted(columns.ends, end)), None)
-            here = values[begin:end] if values.ndim == 1 else values[begin:end, on]
             gains = (columns.alpha[on], beta[on], columns.gamma[on], columns.phi[on])
-            states = (level[on], slope[on], season[:, on], squares[on])
-            kept = fitted[begin:end, on] if keep_fitted else None
-            step = _multiplicative if columns.multiplicative else _additive
-            step(here, begin, skip, gains, states, kept)
+            part = _Part(gains, level[on], slope[on], season[:, on])
+            for time in range(begin, end):
+                expected, error = step(part, time, values[time] if values.ndim == 1 else values[time, on])
+                if keep_fitted:
+                    fitted[time, on] = expected
+                if time >= skip:
+                    squares[on] += error * error
             begin = end
     return Smoothed(level, slope, season, np.where(np.isfinite(squares), squares, np.inf), fitted)
 
 
-_Gains = tuple[Floats, Floats, Floats, Floats]
-_States = tuple[Floats, Floats, Floats, Floats]
+@dataclass(frozen=True)
+class _Part:
+    """The columns that are not at their end: views of their states, which a step changes, and their gains."""
+
+    gains: tuple[Floats, Floats, Floats, Floats]
+    level: Floats
+    slope: Floats
+    season: Floats
 
 
-def _additive(here: Floats, begin: int, skip: int, gains: _Gains, states: _States, kept: Floats | None) -> None:
-    alpha, beta, gamma, phi = gains
-    level, slope, season, squares = states
-    error, change = np.empty_like(level), np.empty_like(level)
-    for index, value in enumerate(here):
-        place = season[(begin + index) % len(season)]
-        np.multiply(slope, phi, out=slope)
-        np.add(level, slope, out=level)
-        np.add(level, place, out=error)
-        if kept is not None:
-            kept[index] = error
-        np.subtract(value, error, out=error)
-        level += np.multiply(alpha, error, out=change)
-        slope += np.multiply(beta, error, out=change)
-        place += np.multiply(gamma, error, out=change)
-        if begin + index >= skip:
-            squares += np.multiply(error, error, out=change)
+def _additive(part: _Part, time: int, value: Floats) -> tuple[Floats, Floats]:
+    alpha, beta, gamma, phi = part.gains
+    season = part.season[time % len(part.season)]
+    np.multiply(part.slope, phi, out=part.slope)
+    np.add(part.level, part.slope, out=part.level)
+    expected = part.level + season
+    error = value - expected
+    np.add(part.level, alpha * error, out=part.level)
+    np.add(part.slope, beta * error, out=part.slope)
+    np.add(season, gamma * error, out=season)
+    return expected, error
 
 
-def _multiplicative(here: Floats, begin: int, skip: int, gains: _Gains, states: _States, kept: Floats | None) -> None:
-    alpha, beta, gamma, phi = gains
-    level, slope, season, squares = states
-    error, change, base = np.empty_like(level), np.empty_like(level), np.empty_like(level)
-    for index, value in enumerate(here):
-        place = season[(begin + index) % len(season)]
-        np.multiply(slope, phi, out=slope)
-        np.add(level, slope, out=base)
-        np.multiply(base, place, out=error)
-        if kept is not None:
-            kept[index] = error
-        np.subtract(value, error, out=error)
-        if begin + index >= skip:
-            squares += np.multiply(error, error, out=change)
-        np.divide(error, place, out=change)
-        np.multiply(alpha, change, out=level)
-        level += base
-        slope += np.multiply(beta, change, out=change)
-        np.divide(error, base, out=change)
-        place += np.multiply(gamma, change, out=change)
+def _multiplicative(part: _Part, time: int, value: Floats) -> tuple[Floats, Floats]:
+    alpha, beta, gamma, phi = part.gains
+    season = part.season[time % len(part.season)]
+    np.multiply(part.slope, phi, out=part.slope)
+    base = part.level + part.slope
+    expected = base * season
+    error = value - expected
+    of_level = error / season
+    np.add(base, alpha * of_level, out=part.level)
+    np.add(part.slope, beta * of_level, out=part.slope)
+    np.add(season, gamma * (error / base), out=season)
+    return expected, error
 
 
 def ahead(columns: Columns, end: Smoothed, column: int, horizon: int) -> Floats:
@@ -120,7 +115,8 @@ def ahead(columns: Columns, end: Smoothed, column: int, horizon: int) -> Floats:
     base = end.level[column] + damped * end.slope[column]
     place = (int(columns.ends[column]) + np.arange(horizon)) % len(end.season)
     season = end.season[place, column]
-    return base * season if columns.multiplicative else base + season
+    told: Floats = base * season if columns.multiplicative else base + season
+    return told
 
 
 def growth(columns: Columns, column: int, horizon: int) -> Floats:
@@ -132,4 +128,5 @@ def growth(columns: Columns, column: int, horizon: int) -> Floats:
     damped = np.cumsum(columns.phi[column] ** step.astype(np.float64))
     reach = columns.alpha[column] * (1 + columns.beta[column] * damped)
     reach = reach + columns.gamma[column] * (step % len(columns.season) == 0)
-    return np.sqrt(np.concatenate([[1.0], 1 + np.cumsum(reach**2)]))
+    grown: Floats = np.sqrt(np.concatenate([[1.0], 1 + np.cumsum(reach**2)]))
+    return grown
