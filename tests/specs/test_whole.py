@@ -75,6 +75,19 @@ def test_every_question_is_defined():
         assert name in (ROOT / "README.md").read_text()
 
 
+def test_every_question_has_a_reference_and_an_independent_computation():
+    page = (ROOT / "tests/oracles/README.md").read_text()
+    rows = dict(re.findall(r"^\| `([a-z/-]+)` \| (.+) \|$", page, re.M))
+    assert rows.keys() == QUESTIONS.keys()
+    for name, row in rows.items():
+        reference, computed = row.split(" | ")
+        assert reference
+        files = [ROOT / "tests" / file for file in re.findall(r"`(\S+\.py)`", computed)]
+        assert files
+        assert all(file.exists() for file in files), name
+        assert any(name in file.read_text() for file in files), f"none of them asks {name}"
+
+
 def test_importing_the_core_loads_no_cloud_sdk_and_no_engine():
     code = (
         "import shared.errors, shared.values, shared.settings, shared.events, shared.datasets.registry, sys;"

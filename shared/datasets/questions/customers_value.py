@@ -25,8 +25,9 @@ class ValuedCustomers(ModelledQuestion):
     """What questions about expected purchases share.
 
     A purchase is a day, by the installation's time zone, on which the customer bought: two orders of one day are one.
-    Purchases follow BG/NBD, their values Gamma-Gamma (net sales of the day, with what was given back on it), each fitted
-    to all customers with an order in the currency, guests left out. Time is counted from the end of the data the fit saw.
+    Purchases follow BG/NBD, their values Gamma-Gamma (net sales of the day, with what was given back on it), each
+    fitted to all customers with an order in the currency, guests left out. Time is counted from the end of the data
+    that the fit saw.
     """
 
     model: ClassVar[str] = LIFETIME

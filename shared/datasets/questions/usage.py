@@ -26,7 +26,7 @@ class Usage(RangeQuestion):
     Every request that was answered to a known key counts, also those for datasets, rows and uploads; what came without
     a valid key is nobody's and not in it. `question` is a question's name (also of a published one) or the method and
     route, never the values asked for. `from_cache` were answered with a body that a process still had, `not_modified`
-    with 304; both read nothing.
+    with 304.
 
     Processes add requests up by UTC hour and hand them in with their first request and then once a minute; the
     schedule (`functions/tidy`, every hour by default) brings that into the lake. So what is answered goes up to

@@ -17,6 +17,7 @@ from shared.models.series.past import Past, Projection, Projections
 _ORIGINS = 8
 _SHARE = 4
 """A hold-out takes at most one in so many values."""
+_USUAL = 20.0
 _AS_GOOD = 0.05
 """Share of the gain that a simpler method may lack."""
 
@@ -50,8 +51,7 @@ def judged(past: Past, projections: Projections, hold: HoldOut) -> Mapping[str, 
     scale = seasonal_naive_scale(past.known(hold.origins[0]), past.season)
     actual = np.concatenate([past.values[origin : origin + hold.steps] for origin in hold.origins])
     return {
-        name: accuracy(actual, np.concatenate([one.point[: hold.steps] for one in found[: len(hold.origins)]]), scale)
-        for name, found in projections.items()
+        name: accuracy(actual, actual - errors(past, one, hold).ravel(), scale) for name, one in projections.items()
     }
 
 
@@ -68,16 +68,19 @@ def mean_of(members: Sequence[Sequence[Projection]]) -> list[Projection]:
     ]
 
 
-def best(judgement: Mapping[str, Accuracy], candidates: Sequence[str], reference: str) -> str:
+def best(past: Past, projections: Projections, hold: HoldOut, candidates: Sequence[str], reference: str) -> str:
     """The candidate with the least mean absolute error, or one before it that gains nearly as much on the reference.
 
-    The reference itself unless that is beaten.
+    Here an error counts as no more than 20 usual ones of the reference: what nobody could have known decides nothing.
+    The reference itself unless its mean absolute error is beaten, with all errors in full.
     """
-    least = min((judgement[name].mae for name in candidates), default=np.inf)
-    to_beat = judgement[reference].mae
-    if not least < to_beat * (1 - 1e-9):
-        return reference
-    return next(name for name in candidates if judgement[name].mae <= least + _AS_GOOD * (to_beat - least))
+    off = {name: np.abs(errors(past, projections[name], hold)) for name in (*candidates, reference)}
+    most = _USUAL * float(np.median(off[reference])) or np.inf
+    score = {name: float(np.minimum(one, most).mean()) for name, one in off.items()}
+    beating = [name for name in candidates if float(off[name].mean()) < float(off[reference].mean()) * (1 - 1e-9)]
+    least = min((score[name] for name in beating), default=np.inf)
+    good = least + _AS_GOOD * max(score[reference] - least, 0.0)
+    return next((name for name in beating if score[name] <= good), reference)
 
 
 def errors(past: Past, found: Sequence[Projection], hold: HoldOut) -> Floats:

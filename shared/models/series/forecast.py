@@ -140,15 +140,14 @@ def _served(past: Past, hold: HoldOut, levels: Sequence[float], *, non_negative:
         found |= family(past)
     members = [next(name for name in names if name in found) for names in _COMBINED]
     found[COMBINATION] = mean_of([found[name] for name in members])
-    candidates = judged(past, found, hold)
     unfit = _SHOWN_ONLY
     if np.mean(past.values == 0) > _INTERMITTENT:
         unfit |= _NOT_OF_INTERMITTENT
-    model = best(candidates, [name for name in candidates if name not in unfit], REFERENCE)
+    model = best(past, found, hold, [name for name in found if name not in unfit], REFERENCE)
     projections = list(found[model])
     if non_negative:  # before the bounds, which would both be zero otherwise
         projections[-1] = replace(projections[-1], point=np.maximum(projections[-1].point, 0.0))
-    return _Served(model, projections[-1], bounds(past, projections, hold, levels), candidates)
+    return _Served(model, projections[-1], bounds(past, projections, hold, levels), judged(past, found, hold))
 
 
 def _history(given: Floats, grain: Grain) -> Floats:
