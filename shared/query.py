@@ -293,6 +293,7 @@ class AskQuestion:
             span=facts.span,
             rollup_zone=facts.rollup_zone,
             places=facts.places,
+            tables=frozenset(facts.files),
             rate_currencies=facts.rate_currencies,
             fits=facts.fits,
         )

@@ -50,6 +50,8 @@ class Context:
     """The time zone of the days of its rollups; "" when there are none, or of several."""
     places: frozenset[Place] = frozenset()
     """The country, channel and currency of these days, as they are there together; empty when they are too many."""
+    tables: frozenset[str] | None = None
+    """The names of the snapshot's tables; None where nobody looked."""
     rate_currencies: frozenset[str] = frozenset()
     """The currencies that have rates."""
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)

@@ -164,7 +164,9 @@ def _fitted(
     seen.duck.execute(f"CREATE OR REPLACE TEMP TABLE {temporary} AS FROM lake.teal.{table} LIMIT 0")
     if rows:
         seen.duck.table_of(f"{temporary}_rows", {name: _column([row[name] for row in rows]) for name in rows[0]})
-        seen.duck.execute(f"INSERT INTO temp.{temporary} BY NAME FROM temp.{temporary}_rows")
+        seen.duck.execute(
+            f"INSERT INTO temp.{temporary} BY NAME SELECT * REPLACE (nullif(value, '') AS value) FROM temp.{temporary}_rows"
+        )
     range_of_days = _range(seen)
     until = range_of_days and range_of_days[1].isoformat()
     models = [
@@ -265,10 +267,10 @@ def _starts_after(series: Series, count: int) -> list[date]:
 
 
 def _column(values: list[Any]) -> Any:
-    """A column as DuckDB takes it: numbers and days as such, texts and their gaps as objects."""
+    """A column as DuckDB takes it: numbers and days as such; of texts, gaps are empty ones."""
     first = next((value for value in values if value is not None), None)
     if isinstance(first, date):
         return np.array(values, dtype="datetime64[us]")
     if first is None or isinstance(first, str):
-        return np.array(values, dtype=object)
+        return np.array([value or "" for value in values], dtype=object)
     return np.array([np.nan if value is None else value for value in values])

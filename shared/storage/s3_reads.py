@@ -111,7 +111,7 @@ class QuickS3Store(S3Store):
     def _asked(
         self, key: str, query: Mapping[str, str], headers: Mapping[str, str], put: bytes | None = None
     ) -> Answer | int:
-        """The object, or facts of the one that was ``put``, or the status of any other answer; 0 when there was none."""
+        """The object, or facts of the one that was ``put``, or the status of any other answer; 0: there was none."""
         method = "GET" if put is None else "PUT"
         path = quote(self._root + key, safe="/-_.~")
         asked = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))

@@ -201,6 +201,16 @@ def test_discounts_without_more_units(tmp_path):
         assert follow(web, row)["rows"]
 
 
+@pytest.mark.parametrize(("units", "others"), [(44, 160), (36, 20)])
+def test_discounts_with_more_units_or_a_larger_share_of_them_are_no_leak(tmp_path, units, others):
+    shop = Orders()
+    shop.many(40, BEFORE, 90, [("tea", 1, "10")])
+    shop.many(units, NOW, 90, [("tea", 1, "10", "1")])
+    shop.many(40, BEFORE, 90, [("salt", 1, "1")])
+    shop.many(others, NOW, 90, [("salt", 1, "1")])
+    assert asked(shop.web(tmp_path), "discount_leakage") == []
+
+
 def test_prices_far_below_the_usual(tmp_path):
     shop = Orders()
     for number in range(20):

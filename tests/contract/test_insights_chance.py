@@ -52,6 +52,21 @@ def test_noise_is_no_insight(tmp_path):
     assert len(false) <= 4, false
 
 
+def test_a_few_large_orders_make_no_pairs(tmp_path):
+    random = Random(3)
+    shop = Orders()
+    products = [f"p{number}" for number in range(20)]
+    for number in range(800):
+        at = BEFORE + timedelta(days=90 + 90 * (number + 0.5) / 800)
+        size = 10 if number % 8 == 0 else 1
+        shop.add(at, [(product, 1, "5") for product in random.sample(products, size)], f"c{number}")
+    web = shop.web(tmp_path)
+    # Half of the products of a large order: any two are together four times as often as their shares in all orders say.
+    lifts = [float(rule["lift"]) for rule in web.rows("products/affinity", min_lift=2, **{"from": "2024-04-02"})]
+    assert len(lifts) > 300
+    assert asked(web, "cross_sell", top=100) == []
+
+
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory):
     """What `teal sample` makes up, brought in."""

@@ -197,3 +197,10 @@ def test_today_is_not_complete_and_the_future_is_not_known(web):
     answer = web.client.get("/v1/sales/forecast", params={"metric": "orders", "horizon": 1}).json()
     assert answer["rows"][0]["period"] == today.isoformat()
     assert answer["rows"][0]["expected"] == "10.0000"
+
+
+def test_a_shop_without_countries_has_series_too(web):
+    orders = orders_of(weeks(6), country="")
+    web.shop.upload("orders", "1.csv", HEADER + orders)
+    assert fit(web) == ["forecast EUR", "forecast all", "anomalies EUR", "anomalies all"]
+    assert web.rows("sales/forecast", horizon=1)[0]["value"] is None

@@ -419,3 +419,16 @@ def test_nothing_to_fold_leaves_the_snapshot_as_it_is(store, web, caplog):
     snapshot = web.reader_of(TENANT).current_snapshot()
     assert web.fold(TENANT).requests == 0
     assert web.reader_of(TENANT).current_snapshot() == snapshot
+
+
+def test_a_lake_of_an_earlier_version_has_no_usage_yet(store, web):
+    writer: LakeWriter = fold_parts(store)["writer_of"](TENANT)
+    writer.commit("test", lambda change: change.duck.execute("DROP TABLE lake.teal.usage"))
+    web.reader_of(TENANT).refresh()
+    client, _ = web.client(TENANT)
+    for by in ("all", "key"):
+        answer = client.get("/v1/usage", params={"by": by})
+        assert (answer.status_code, answer.json()["rows"]) == (200, [])
+    handed_in(store, 3)
+    assert web.fold(TENANT).requests == 5, "the two above are counted too"
+    assert client.get("/v1/usage", params={"question": "sales/summary"}).json()["rows"][0]["requests"] == 3

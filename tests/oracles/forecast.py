@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 from statsforecast.models import AutoETS, AutoTheta, HistoricAverage, Naive, RandomWalkWithDrift, SeasonalNaive
-from statsmodels.tsa.exponential_smoothing.ets import ETSModel
+from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER.parent / "data" / "series"
@@ -39,19 +39,19 @@ LONGEST_SEASON = 24
 """AutoETS takes hours for longer ones."""
 
 SMOOTHED = {
-    "simple": ("beer", {}, {"level": 430.0}, (0.3,)),
-    "trend": ("air_passengers", {"trend": "add"}, {"level": 110.0, "trend": 1.5}, (0.5, 0.1)),
+    "simple": ("beer", {}, {"level": 430.0}, {"level": 0.3}),
+    "trend": ("air_passengers", {"trend": "add"}, {"level": 110.0, "trend": 1.5}, {"level": 0.5, "trend": 0.2}),
     "damped": (
         "air_passengers",
         {"trend": "add", "damped_trend": True},
         {"level": 110.0, "trend": 1.5},
-        (0.5, 0.1, 0.93),
+        {"level": 0.5, "trend": 0.2, "damping": 0.93},
     ),
     "additive": (
         "beer",
         {"trend": "add", "seasonal": "add", "seasonal_periods": 4},
         {"level": 440.0, "trend": -0.5, "seasonal": [-5.0, -35.0, -20.0, 60.0]},
-        (0.2, 0.05, 0.15),
+        {"level": 0.2, "trend": 0.25, "seasonal": 0.15},
     ),
     "multiplicative": (
         "air_passengers",
@@ -61,10 +61,10 @@ SMOOTHED = {
             "trend": 1.8,
             "seasonal": [0.91, 0.88, 1.01, 0.98, 0.98, 1.11, 1.22, 1.21, 1.06, 0.92, 0.8, 0.92],
         },
-        (0.3, 0.02, 0.4, 0.97),
+        {"level": 0.3, "trend": 0.1, "seasonal": 0.4, "damping": 0.97},
     ),
 }
-"""Series, form, start, settings α, αβ, γ, φ as far as there are."""
+"""Series, form, start, and settings: α, β as a share of it, γ, φ, as far as there are."""
 
 
 def values(name: str) -> tuple[np.ndarray, int, int]:
@@ -111,23 +111,15 @@ def smoothed(name: str) -> dict[str, Any]:
     series, form, start, settings = SMOOTHED[name]
     read, _, _ = values(series)
     known = {f"initial_{part}": value for part, value in start.items()}
-    model = ETSModel(read, error="add", initialization_method="known", **form, **known)
-    done = model.smooth(np.array([*settings, *model_start(model, start)]))
-    best = model.fit(disp=False, maxiter=5000)
+    model = ExponentialSmoothing(read, initialization_method="known", **form, **known)
+    given = {"damping_trend" if part == "damping" else f"smoothing_{part}": value for part, value in settings.items()}
+    done, best = model.fit(optimized=False, **given), model.fit(minimize_kwargs={"options": {"maxiter": 5000}})
     return {
         "fitted": [digits(value) for value in done.fittedvalues],
         "next": [digits(value) for value in done.forecast(18)],
-        "squares": digits((done.resid**2).sum()),
-        "least_squares": digits(((read - best.fittedvalues) ** 2).sum()),
+        "squares": digits(done.sse),
+        "least_squares": digits(best.sse),
     }
-
-
-def model_start(model: ETSModel, start: dict[str, Any]) -> list[float]:
-    """The starting states where they are parameters of ``smooth``; with known ones they are none."""
-    names = [name for name in model.param_names if name.startswith("initial_")]
-    flat = {"initial_level": start["level"], "initial_trend": start.get("trend")}
-    flat |= {f"initial_seasonal.{place}": value for place, value in enumerate(start.get("seasonal", []))}
-    return [flat[name] for name in names]
 
 
 if __name__ == "__main__":

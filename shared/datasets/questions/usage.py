@@ -43,7 +43,7 @@ class Usage(RangeQuestion):
     """
 
     name: ClassVar[str] = "usage"
-    sql_names: ClassVar[tuple[str, ...]] = ("usage/asked", "usage/counted", "usage/usage")
+    sql_names: ClassVar[tuple[str, ...]] = ("usage/asked", "usage/counted", "usage/usage", "usage/nothing")
     title: ClassVar[str] = "Usage"
     columns: ClassVar[tuple[str, ...]] = (
         "period", "asked", "requests", "from_cache", "not_modified", "client_errors", "server_errors", "p50_ms",
@@ -86,4 +86,6 @@ class Usage(RangeQuestion):
             f"dated AS (SELECT *, {bucket} AS bucket FROM asked), "
             f"counted AS (\n{statement('usage/counted')}\n)\n{answer}"
         )
+        if context.tables is not None and "usage" not in context.tables:
+            sql = sql.replace("teal.usage", f"(\n{statement('usage/nothing')}\n)")
         return Statement(sql, values)

@@ -39,12 +39,12 @@ FORMS: Mapping[str, Form] = {
     "holt_winters_multiplicative": Form(trend=True, season=True, multiplicative=True),
     "holt_winters_damped_multiplicative": Form(trend=True, damped=True, season=True, multiplicative=True),
 }
-_ALPHA = (0.02, 0.08, 0.2, 0.4, 0.65, 0.9)
-_BETA = (0.01, 0.08, 0.3)
+_ALPHA = (0.02, 0.08, 0.2, 0.4, 0.7, 0.96)
+_BETA = (0.005, 0.06, 0.3)
 _GAMMA = (0.001, 0.05, 0.15, 0.4)
 """As a share of 1 - α, its upper limit."""
 _PHI = (0.85, 0.95)
-_FINER = (1.0, 0.5)
+_FINER = (1.0, 0.5, 0.25)
 """Steps in log-odds around the best, one round each."""
 _LEAST, _MOST = 1e-4, 1 - 1e-4
 _PHI_LEAST, _PHI_MOST = 0.8, 0.98

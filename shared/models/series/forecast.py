@@ -23,6 +23,7 @@ from shared.models.series.intervals import bounds
 from shared.models.series.past import Family, Past, Projection
 from shared.models.series.regression import regression
 from shared.models.series.simple import simple
+from shared.models.series.tamed import tamed
 from shared.models.series.theta import theta
 
 REFERENCE = "seasonal_naive"
@@ -102,8 +103,8 @@ def forecast(
     steps = max(len(future_places), 1)
     slow = tuple(cycle * kept / season for cycle in grain.slow)
     hold = hold_out(len(past_places), steps, kept, slow)
-    past = Past(known[past_places] / scale, (*hold.origins, len(past_places)), steps, kept, slow)
-    served = _served(past, hold, levels, non_negative=non_negative)
+    came = Past(known[past_places] / scale, (*hold.origins, len(past_places)), steps, kept, slow)
+    served = _served(came, hold, levels, non_negative=non_negative)
 
     def told(open_steps: Floats) -> Floats:
         every = np.zeros(horizon)
@@ -134,20 +135,21 @@ class _Served:
     candidates: Mapping[str, Accuracy]
 
 
-def _served(past: Past, hold: HoldOut, levels: Sequence[float], *, non_negative: bool) -> _Served:
+def _served(came: Past, hold: HoldOut, levels: Sequence[float], *, non_negative: bool) -> _Served:
     found: dict[str, Sequence[Projection]] = {}
+    past = replace(came, values=tamed(came.values, came.season))
     for family in _FAMILIES:
         found |= family(past)
     members = [next(name for name in names if name in found) for names in _COMBINED]
     found[COMBINATION] = mean_of([found[name] for name in members])
     unfit = _SHOWN_ONLY
-    if np.mean(past.values == 0) > _INTERMITTENT:
+    if np.mean(came.values == 0) > _INTERMITTENT:
         unfit |= _NOT_OF_INTERMITTENT
-    model = best(past, found, hold, [name for name in found if name not in unfit], REFERENCE)
+    model = best(came, found, hold, [name for name in found if name not in unfit], REFERENCE)
     projections = list(found[model])
     if non_negative:  # before the bounds, which would both be zero otherwise
         projections[-1] = replace(projections[-1], point=np.maximum(projections[-1].point, 0.0))
-    return _Served(model, projections[-1], bounds(past, projections, hold, levels), judged(past, found, hold))
+    return _Served(model, projections[-1], bounds(past, projections, hold, levels), judged(came, found, hold))
 
 
 def _history(given: Floats, grain: Grain) -> Floats:
