@@ -29,6 +29,8 @@ OF_GROUPS = ("net_sales", "orders")
 DIMENSIONS = ("country", "channel")
 MOST_GROUPS, MOST_CURRENCIES = 5, 5
 HORIZONS = {"day": 90, "week": 26, "month": 12}
+_GAPS = {"VARCHAR": "nullif({}, '')", "DOUBLE": "CASE WHEN NOT isnan({0}) THEN {0} END"}
+"""How a gap of an array becomes NULL; numpy has none."""
 _MISSING = 0.1
 """A first period may lack this share of its days."""
 
@@ -163,10 +165,11 @@ def _fitted(
     temporary = f"fitted_{table}"
     seen.duck.execute(f"CREATE OR REPLACE TEMP TABLE {temporary} AS FROM lake.teal.{table} LIMIT 0")
     if rows:
-        seen.duck.table_of(f"{temporary}_rows", {name: _column([row[name] for row in rows]) for name in rows[0]})
-        seen.duck.execute(
-            f"INSERT INTO temp.{temporary} BY NAME SELECT * REPLACE (nullif(value, '') AS value) FROM temp.{temporary}_rows"
-        )
+        kinds = seen.duck.columns(f"temp.{temporary}")
+        arrays = {name: _column([row[name] for row in rows], kinds[name]) for name in rows[0]}
+        seen.duck.table_of(f"{temporary}_rows", arrays)
+        columns = ", ".join(f"{_GAPS.get(kinds[name], '{}').format(name)} AS {name}" for name in arrays)
+        seen.duck.execute(f"INSERT INTO temp.{temporary} BY NAME SELECT {columns} FROM temp.{temporary}_rows")
     range_of_days = _range(seen)
     until = range_of_days and range_of_days[1].isoformat()
     models = [
@@ -266,11 +269,10 @@ def _starts_after(series: Series, count: int) -> list[date]:
     return found
 
 
-def _column(values: list[Any]) -> Any:
-    """A column as DuckDB takes it: numbers and days as such; of texts, gaps are empty ones."""
-    first = next((value for value in values if value is not None), None)
-    if isinstance(first, date):
+def _column(values: list[Any], kind: str) -> Any:
+    """A column as DuckDB takes it; gaps are empty texts and numbers that are none, see ``_GAPS``."""
+    if kind == "DATE":
         return np.array(values, dtype="datetime64[us]")
-    if first is None or isinstance(first, str):
+    if kind == "VARCHAR":
         return np.array([value or "" for value in values], dtype=object)
     return np.array([np.nan if value is None else value for value in values])
