@@ -1,7 +1,7 @@
-"""The engines that scans are compared on, each in a process of its own: a statement comes in a line, an answer goes out.
+"""The engines that scans are compared on, each in a process of its own: statements come by line, answers go out.
 
 ``python -m benchmarks.scan_engines polars FOLDER 2`` reads the Parquet files of a folder as tables of their names with
-two threads. It runs in two environments, ours and that of the peers, and so imports what an engine needs when it is named.
+two threads. It runs in our environment and in that of the peers, and so imports what an engine needs when it is named.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def _chdb(files: dict[str, Path], threads: int) -> Ask:
     session = chdb.session.Session()
     for name, path in files.items():
         session.query(f"CREATE VIEW {name} AS SELECT * FROM file('{path}', Parquet)")
-    settings = f"SETTINGS max_threads = {threads}, session_timezone = 'UTC', output_format_json_quote_64bit_integers = 0"
+    settings = (
+        f"SETTINGS max_threads = {threads}, session_timezone = 'UTC', output_format_json_quote_64bit_integers = 0"
+    )
 
     def ask(sql: str) -> list[Any]:
         answer = session.query(f"{sql} {settings}", "JSONCompactEachRow").bytes().decode()

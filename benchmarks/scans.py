@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -30,8 +31,10 @@ FIRST, PAST = date(2022, 1, 1), date(2025, 1, 1)
 MEMORY_MB, THREADS = 1_024, 2
 PEERS = ("datafusion==55.0.0", "chdb==4.4.0", "polars==2.1.0", "pyarrow==26.0.1")
 """Whom we are measured beside, with what the first needs to hand over rows."""
+OUR_NAMES = ("ours", "lake")
+"""The product's session over the files, and over a lake that has them."""
 FILES = {"order_items": "[0-9]*", "orders": "[0-9]*", "products": "*"}
-"""The datasets that are asked, and their files in a sample; what changed later would be other versions of the same rows."""
+"""The datasets that are asked, and their files in a sample; files of late changes have the same orders again."""
 BUDGET = 1.3
 """How much longer than the fastest peer a scan may take."""
 
@@ -68,6 +71,16 @@ QUESTIONS = {
         f"SELECT order_id, {REVENUE} FROM order_items GROUP BY order_id ORDER BY revenue DESC, order_id LIMIT 10"
     ),
 }
+QUESTIONS["by month, days first"] = QUESTIONS["by month"]
+OURS = {
+    # DuckDB asks its calendar of time zones once for each row; a day of UTC is a division, and there are few days.
+    "by month, days first": (
+        "SELECT date_trunc('month', DATE '1970-01-01' + day) AS month, sum(revenue) AS revenue, sum(lines) AS lines "
+        f"FROM (SELECT (epoch_us(ordered_at) // 86400000000)::INTEGER AS day, {REVENUE}, count(*) AS lines "
+        "FROM order_items GROUP BY day) GROUP BY month ORDER BY month"
+    ),
+}
+"""What we ask in other words, where the question is how well each engine can do."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +98,11 @@ class Engine:
 
     name: str
     process: subprocess.Popen[str]
+    is_ours: bool
 
-    def ask(self, sql: str) -> Answer:
-        """The answer to one statement. Raises RuntimeError when the process has ended."""
+    def ask(self, question: str) -> Answer:
+        """The answer to one question. Raises RuntimeError when the process has ended."""
+        sql = OURS.get(question, QUESTIONS[question]) if self.is_ours else QUESTIONS[question]
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(sql) + "\n")
@@ -105,29 +120,32 @@ def main(options: Sequence[str] = ()) -> None:
     parser.add_argument("--runs", type=int, default=9, help="repetitions")
     parser.add_argument("--threads", type=int, default=THREADS, help="threads of each engine")
     parser.add_argument("--files", type=Path, help="a folder that keeps the Parquet files for another run")
+    parser.add_argument("--written", default="", help="more of how the files are written: DICTIONARY_SIZE_LIMIT 50000")
     parser.add_argument("--only", default="", help="only questions that contain this")
     chosen = parser.parse_args(options)
     with ExitStack() as stack:
-        folder = chosen.files or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        _make(folder, chosen.lines)
-        ours = stack.enter_context(_engine("ours", sys.executable, folder, chosen.threads))
-        lake = stack.enter_context(_engine("lake", sys.executable, folder, chosen.threads))
-        python = str(environment("peers", PEERS) / "bin" / "python")
-        peers = [stack.enter_context(_engine(name, python, folder, chosen.threads)) for name in _peers()]
-        engines = [ours, lake, *peers]
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = chosen.files or scratch / "files"
+        _make(folder, chosen.lines, chosen.written)
+        pythons = dict.fromkeys(OUR_NAMES, sys.executable)
+        pythons |= dict.fromkeys(_peers(), str(environment("peers", PEERS) / "bin" / "python"))
+        engines = [
+            stack.enter_context(_engine(name, python, folder, chosen.threads, scratch))
+            for name, python in pythons.items()
+        ]
         print(f"| question | {' | '.join(engine.name for engine in engines)} | ratio | of work | lake's ratio |")
         print("| --- |" + " ---: |" * (len(engines) + 3))
-        for question, sql in QUESTIONS.items():
+        for question in QUESTIONS:
             if chosen.only in question:
-                print(_row(question, engines, _measured(question, sql, engines, chosen.runs)), flush=True)
+                print(_row(question, engines, _measured(question, engines, chosen.runs)), flush=True)
 
 
 def _peers() -> list[str]:
     return [requirement.partition("==")[0] for requirement in PEERS[:3]]
 
 
-def _make(folder: Path, lines: int) -> None:
-    """One Parquet file of each dataset, as ingest writes it: its contract's columns, the writer's own settings."""
+def _make(folder: Path, lines: int, written: str) -> None:
+    """One Parquet file of each dataset, as ingest writes it, with the options that are ``written`` beside."""
     if (folder / "order_items.parquet").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,31 +155,33 @@ def _make(folder: Path, lines: int) -> None:
         order = SampleOrder(lines, SEED, FIRST, PAST)
         make_sample(order, made, lambda done, share: None, memory_limit_mb=MEMORY_MB, threads=THREADS)
         for dataset, files in FILES.items():
-            _write(duck, dataset, str(made / dataset / f"{files}.parquet"), folder / f"{dataset}.parquet")
+            _write(duck, dataset, str(made / dataset / f"{files}.parquet"), folder / f"{dataset}.parquet", written)
     duck.close()
 
 
-def _write(duck: Duck, dataset: str, source: str, path: Path) -> None:
+def _write(duck: Duck, dataset: str, source: str, path: Path, written: str) -> None:
     there = duck.columns(f"(FROM read_parquet({literal(source)}))")
     columns = ", ".join(
         f"{quoted(column.name) if column.name in there else 'NULL'}::{column.sql_type} AS {quoted(column.name)}"
         for column in built_in()[dataset].columns
     )
     select = f"SELECT {columns} FROM read_parquet({literal(source)})"
-    duck.execute(f"COPY ({select}) TO {literal(str(path))} (FORMAT parquet)")
+    options = ", ".join(["FORMAT parquet", *([written] if written else [])])
+    duck.execute(f"COPY ({select}) TO {literal(str(path))} ({options})")
 
 
 @contextmanager
-def _engine(name: str, python: str, folder: Path, threads: int) -> Iterator[Engine]:
+def _engine(name: str, python: str, folder: Path, threads: int, scratch: Path) -> Iterator[Engine]:
     command = [python, "-m", "benchmarks.scan_engines", name, str(folder.resolve()), str(threads)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        yield Engine(name, process)
-        # It leaves when there is nothing more to read.
+    environ = {**os.environ, "TMPDIR": str(scratch), "TZ": "UTC"}
+    # Its end is that of what it reads.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as process:
+        yield Engine(name, process, name in OUR_NAMES)
 
 
-def _measured(question: str, sql: str, engines: Sequence[Engine], runs: int) -> dict[str, tuple[float, float]]:
+def _measured(question: str, engines: Sequence[Engine], runs: int) -> dict[str, tuple[float, float]]:
     """Median milliseconds of the clock and of work, for each engine. Raises RuntimeError when they disagree."""
-    answers = {engine.name: engine.ask(sql).rows for engine in engines}
+    answers = {engine.name: engine.ask(question).rows for engine in engines}
     wrong = [name for name, rows in answers.items() if rows != answers["ours"]]
     if wrong:
         told = "\n".join(f"{name}: {answers[name][:3]}" for name in ("ours", *wrong))
@@ -170,7 +190,7 @@ def _measured(question: str, sql: str, engines: Sequence[Engine], runs: int) -> 
     chance = random.Random(SEED)
     for _ in range(runs):
         for engine in chance.sample(engines, len(engines)):
-            found[engine.name].append(engine.ask(sql))
+            found[engine.name].append(engine.ask(question))
     return {
         name: (median_of([one.ms for one in asked]), median_of([one.work for one in asked]))
         for name, asked in found.items()

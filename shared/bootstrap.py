@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from shared.doctor import Doctor
     from shared.fit_models import FitModels, FitReport
     from shared.fold_usage import FoldReport, FoldUsage
-    from shared.ingest import IngestUpload, Outcome
+    from shared.ingest import IngestUpload
+    from shared.outcome import Outcome
     from shared.restore import RestoreCatalog
     from shared.tidy import TidyLakes, TidyReport
 

@@ -29,6 +29,7 @@ from shared.errors import (
     TooManyHeldError,
     UploadTooLargeError,
 )
+from shared.outcome import Outcome, message_of, outcome_of, skipped
 from shared.steps import ledger
 from shared.steps.erased import Erased, current, erased_in, unwelcome
 from shared.steps.expected import ExpectedRow, refuse_changed
@@ -53,20 +54,6 @@ T = TypeVar("T")
 
 ERASED_MEANWHILE = 3
 """How often an upload is looked at anew because somebody was erased meanwhile, before its event has to come again."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of an upload: ``status`` is loaded, held or skipped; ``snapshot_id`` is the state that says so."""
-
-    upload_id: str
-    tenant: str
-    dataset: str
-    status: str
-    counts: RowCounts
-    snapshot_id: int
-    reason_code: str = ""
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +146,7 @@ class IngestUpload:
         duck, tenant = run.duck, run.tenant
         with run.look() as look:
             if known := ledger.find(duck, entry.upload).known:
-                return _skipped(entry, tenant, known)
+                return skipped(entry, tenant, known)
             try:
                 command = command_from(self.inbox.get(entry.upload.key, version=entry.upload.version)[0])
                 replay = replay_order(duck, tenant, command) if command.name == "replay" else None
@@ -185,7 +172,7 @@ class IngestUpload:
                     change, lambda: fingerprints_of(self.lake, tenant), self.rules.reading.timezone
                 ),
             )
-        return _outcome(done, tenant, snapshot_id)
+        return outcome_of(done, tenant, snapshot_id)
 
     def _bring_in(
         self, run: _Run, key: InboxKey, entry: ledger.Entry, folder: Path, order: Order | None = None
@@ -200,7 +187,7 @@ class IngestUpload:
         with run.look() as look:
             found = ledger.find(duck, entry.upload)
             if found.known:
-                return _skipped(entry, run.tenant, found.known)
+                return skipped(entry, run.tenant, found.known)
             entry = replace(entry, upload_id=entry.upload.upload_id) if found.is_taken else entry
             if found.later:
                 return self._record(run, look, ledger.superseded(entry, found.later))
@@ -251,8 +238,8 @@ class IngestUpload:
             if not change.as_looked:
                 if passed := _passed_over(duck, entry, tenant):
                     ledger.record(duck, passed, now=datetime.now(UTC))
-                    change.message = _message(passed)
-                    return _outcome(passed, tenant, 0)
+                    change.message = message_of(passed)
+                    return outcome_of(passed, tenant, 0)
                 if ledger.contracts(duck) != contracts:
                     raise ledger.ContractsChangedError("A contract changed while this upload was judged.")
                 if erased_in(duck) != run.erased:
@@ -281,7 +268,7 @@ class IngestUpload:
             ledger.record(duck, done, now=datetime.now(UTC))
             file = entry.upload.key.rsplit("/", 1)[-1]
             change.message = f"{file}: {counts.accepted:,} of {counts.received:,} rows accepted"
-            return _outcome(done, tenant, 0)
+            return outcome_of(done, tenant, 0)
 
         committed = run.commit(f"upload {entry.upload_id}", change, look)
         for uri in file_once.unused():
@@ -304,12 +291,12 @@ class IngestUpload:
 
         def change(change: Change) -> Outcome:
             if not change.as_looked and (known := ledger.find(run.duck, entry.upload).known):
-                raise NothingToCommit(_skipped(entry, run.tenant, known))
+                raise NothingToCommit(skipped(entry, run.tenant, known))
             for staged, found in measured:
                 record_held(run.duck, entry.upload_id, staged, found)
             ledger.record(run.duck, entry, now=datetime.now(UTC))
-            change.message = _message(entry)
-            return _outcome(entry, run.tenant, 0)
+            change.message = message_of(entry)
+            return outcome_of(entry, run.tenant, 0)
 
         committed = run.commit(f"upload {entry.upload_id}", change, look)
         return replace(committed.result, snapshot_id=committed.snapshot_id)
@@ -357,32 +344,10 @@ def _passed_over(duck: Duck, entry: ledger.Entry, tenant: str) -> ledger.Entry |
     """The entry as skipped when another writer made it needless. Raises NothingToCommit when it is in the ledger."""
     found = ledger.find(duck, entry.upload)
     if found.known:
-        raise NothingToCommit(_skipped(entry, tenant, found.known))
+        raise NothingToCommit(skipped(entry, tenant, found.known))
     if found.later:
         return ledger.superseded(entry, found.later)
     return None if entry.replay_of else ledger.same_content(duck, entry)
-
-
-def _message(entry: ledger.Entry) -> str:
-    return f"{entry.upload.key.rsplit('/', 1)[-1]}: {entry.status}, {entry.reason_code}"
-
-
-def _skipped(entry: ledger.Entry, tenant: str, known: str) -> Outcome:
-    reason = f"This version was already brought in as {known}."
-    return _outcome(replace(entry, upload_id=known, status="skipped", reason=reason), tenant, 0)
-
-
-def _outcome(entry: ledger.Entry, tenant: str, snapshot_id: int) -> Outcome:
-    return Outcome(
-        upload_id=entry.upload_id,
-        tenant=tenant,
-        dataset=entry.dataset,
-        status=entry.status,
-        counts=entry.counts,
-        snapshot_id=snapshot_id,
-        reason_code=entry.reason_code,
-        reason=entry.reason,
-    )
 
 
 def _refuse_too_many_held(read: Read) -> None:

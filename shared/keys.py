@@ -119,7 +119,7 @@ class Keys:
 
     def list(self, tenant: str | None = None) -> list[ApiKey]:
         """All keys, or one tenant's, oldest first."""
-        found = [_key_from(self._store.get(info.key)[0]) for info in self._store.list(_PREFIX)]
+        found = [_key_from(self._store.get(info.key)[0]) for info in self._store.list(_PREFIX) if _is_key(info.key)]
         return sorted((k for k in found if tenant in (None, k.tenant)), key=lambda k: (k.created_at, k.key_id))
 
     def revoke(self, key_id: str) -> ApiKey:
@@ -228,6 +228,11 @@ def _object_key(key_id: str) -> str:
 def _document(key: ApiKey) -> bytes:
     document = {**key.__dict__, **{name: _text(getattr(key, name)) for name in _TIMES}}
     return json.dumps(document, indent=1).encode()
+
+
+def _is_key(object_key: str) -> bool:
+    """The secret that signs cursors lies beside the keys."""
+    return object_key.endswith(".json")
 
 
 def _key_from(body: bytes) -> ApiKey:

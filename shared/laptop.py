@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import AppError, UnauthenticatedError
-from shared.ingest import Outcome
 from shared.keys import SCOPES, Keys
+from shared.outcome import Outcome
 from shared.storage.base import ObjectStore
 from shared.values import UploadedObject
 

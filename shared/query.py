@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from shared.answers.cache import AnswerCache, Body
@@ -25,12 +25,11 @@ from shared.answers.encode import (
 )
 from shared.answers.etags import matches
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.catalog.schema import needed_columns
-from shared.datasets.question import Context, Fit, Place, Question
+from shared.datasets.question import Context, Question
 from shared.duck import Result, quoted
+from shared.facts import Facts, facts_of
 from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
-from shared.sql.load import statement
 from shared.stranger_sql.base import SqlRun, SqlRunner, StrangerStatement
 from shared.stranger_sql.errors import RefusedSqlError
 
@@ -107,26 +106,6 @@ class QueryRules:
     max_page_rows: int = 10_000
     timezone: str = "UTC"
     currency: str = ""
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What is true of a snapshot, whatever is asked: span of its orders, data files and their bytes by table.
-
-    ``rollup_zone`` is the time zone of the days of its rollups, "" when there is none or more than one.
-    """
-
-    span: tuple[datetime, datetime] | None
-    files: Mapping[str, tuple[int, int]]
-    rollup_zone: str = ""
-    places: frozenset[Place] = frozenset()
-    rate_currencies: frozenset[str] = frozenset()
-    fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
-
-    def touched(self, tables: tuple[str, ...]) -> tuple[int, int]:
-        """Files and bytes of some tables: an upper bound of what a question reads."""
-        found = [self.files.get(table.rpartition(".")[2], (0, 0)) for table in tables]
-        return sum(files for files, _ in found), sum(size for _, size in found)
 
 
 @dataclass(frozen=True)
@@ -299,7 +278,7 @@ class AskQuestion:
         )
 
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
-        return self.known_facts(asked.tenant, lake, _facts_of)
+        return self.known_facts(asked.tenant, lake, facts_of)
 
     def _etag(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> str:
         shape = [
@@ -319,12 +298,6 @@ class AskQuestion:
         return '"' + hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:32] + '"'
 
 
-ROLLUPS = {"teal.order_totals", "teal.sales_days", "teal.customer_days", "teal.customer_totals"}
-"""What questions read instead of the facts where a snapshot has all of it."""
-
-MAX_PLACES = 10_000
-"""Countries, channels and currencies together that are looked at before a question is asked."""
-
 _PAGE = "temp.answer_page"
 
 
@@ -342,45 +315,3 @@ def _without_seen(result: Result) -> tuple[Result, Any]:
     """The rows as they are answered, and what their last column says; None when there is no row to doubt."""
     seen = result.rows[0][-1] if result.rows else None
     return Result(result.columns[:-1], result.types[:-1], [row[:-1] for row in result.rows]), seen
-
-
-def _facts_of(lake: PinnedLake) -> Facts:
-    first, last = lake.duck.execute(statement("sales/span"))[0]
-    files = {
-        table: (int(count), int(size))
-        for table, count, size in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})
-    }
-    # A snapshot of an earlier version may lack a rollup, or columns of one; its questions read the facts.
-    whole = _whole_tables(lake)
-    places = lake.duck.execute(statement("sales/zones")) if whole >= ROLLUPS else []
-    zones = {zone for zone, *_ in places}
-    span = (_instant(first), _instant(last)) if first is not None else None
-    return Facts(
-        span,
-        files,
-        rollup_zone=zones.pop() if len(zones) == 1 else "",
-        places=frozenset((country, channel, currency) for _, country, channel, currency in places)
-        if len(places) <= MAX_PLACES
-        else frozenset(),
-        rate_currencies=frozenset(currency for (currency,) in lake.duck.execute(statement("sales/rate_currencies"))),
-        fits=_fits_of(lake) if "teal.models" in whole else {},
-    )
-
-
-def _whole_tables(lake: PinnedLake) -> frozenset[str]:
-    """Tables of ours, as `teal.table`, of which the snapshot has every column that this version of the code reads."""
-    there = {tuple(row) for row in lake.duck.execute(statement("lake/own_columns"), {"lake": lake.alias})}
-    needed = needed_columns(lake.duck)
-    return frozenset(table for table in needed if all((table, name) in there for name in needed[table]))
-
-
-def _fits_of(lake: PinnedLake) -> Mapping[tuple[str, str], Fit]:
-    rows = lake.duck.execute(statement("lake/fits"))
-    return {
-        (model, currency): Fit(status, reason, snapshot, _instant(fitted_at), json.loads(facts))
-        for model, currency, status, reason, snapshot, fitted_at, facts in rows
-    }
-
-
-def _instant(microseconds: int) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)

@@ -12,7 +12,8 @@ from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.catalog.writer import Change, LakeWriter
 from shared.duck import Duck, open_duck
-from shared.ingest import IngestRules, IngestUpload, Outcome
+from shared.ingest import IngestRules, IngestUpload
+from shared.outcome import Outcome
 from shared.sessions import Sessions
 from shared.steps.reading import Reading
 from shared.steps.rollups import renew_rollups

@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
 
-from shared.ingest import Outcome
+from shared.outcome import Outcome
 
 log = logging.getLogger("teal.announce")
 

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from shared import bootstrap
 from shared.cli.options import json_option, operator, tenant_option
-from shared.ingest import Outcome
+from shared.outcome import Outcome
 from shared.terminal import err, show
 from shared.uploads import UploadOrder
 from shared.values import UploadedObject

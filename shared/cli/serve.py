@@ -14,8 +14,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from shared import bootstrap
 from shared.cli.options import TENANT
 from shared.errors import AppError
-from shared.ingest import Outcome
 from shared.laptop import InboxWatcher, ModelKeeper, laptop_key
+from shared.outcome import Outcome
 from shared.resources import reader_of
 from shared.terminal import err, out
 from shared.values import UploadedObject
@@ -113,7 +113,8 @@ def _say_what_to_do(base: str, key: str, inbox: Path) -> None:
         f"curl {auth} -H 'Content-Type: text/csv' --data-binary @my.csv '{base}/v1/uploads?filename=my.csv'",
     ):
         out.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
-    out.print("\nCtrl-C stops.")
+    out.print("\nForecasts, lifetime values and pairs of products are fitted some seconds after the lake changed.")
+    out.print("Ctrl-C stops.")
 
 
 def _say_outcome(key: str, outcome: Outcome) -> None:

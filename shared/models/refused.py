@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Reason = Literal["no_customers", "no_repeats", "too_few_repeat_customers", "equal_values"]
+Reason = Literal[
+    "no_customers", "no_repeats", "too_few_repeat_customers", "equal_values",
+    "under_two_seasons", "too_few_values", "not_finite",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)

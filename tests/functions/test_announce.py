@@ -20,7 +20,7 @@ from shared.announce.base import Announce, Message, message_of
 from shared.announce.emf import EmbeddedMetrics
 from shared.announce.pubsub import PubSubError, PubSubTopic
 from shared.announce.sns import SnsTopic
-from shared.ingest import Outcome
+from shared.outcome import Outcome
 from shared.values import RowCounts
 from tests.functions.conftest import TENANT, Cloud
 from tests.functions.runtimes import google_runtime, lambda_runtime

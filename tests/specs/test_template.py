@@ -120,6 +120,7 @@ def test_only_ingest_and_tidy_write_data() -> None:
         "${LakeBucket.Arn}/uploads/*",
         "${LakeBucket.Arn}/usage/*",
         "${LakeBucket.Arn}/keys/signing.secret",
+        "${LakeBucket.Arn}/lake/*/erasure.secret",
         "${InboxBucket.Arn}/inbox/*",
     }
     assert "${LakeBucket.Arn}/lake/*" in writable("IngestRole") & writable("TidyRole")

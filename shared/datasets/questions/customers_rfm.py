@@ -194,9 +194,7 @@ class CustomerSegments(ScoredCustomers):
             "segments": [*names, *([] if OTHER in names else [OTHER]), PROSPECTS, None],
         }
         buyers = "customers/buyers_of_rollup" if context.rollup_zone and self.end is None else "customers/buyers"
-        sql = (
-            f"{segmented.sql}, buyers AS (\n{statement(buyers)}\n) FROM (\n{statement('customers/segments')}\n)"
-        )
+        sql = f"{segmented.sql}, buyers AS (\n{statement(buyers)}\n) FROM (\n{statement('customers/segments')}\n)"
         return replace(segmented, sql=sql, values=values)
 
     def tables(self) -> tuple[str, ...]:

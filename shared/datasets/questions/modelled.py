@@ -16,6 +16,7 @@ WHY_REFUSED = {
     "no_customers": "nobody bought anything",
     "no_repeats": "no customer bought on a second day yet",
     "under_two_seasons": "there are less than two seasons of complete periods",
+    "too_few_values": "there are too few complete periods to try any method on",
     "not_finite": "the amounts are too large to be modelled",
     "worse_than_naive": "on days held out it foretold worse than customers going on at their own rate would have",
 }

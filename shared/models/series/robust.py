@@ -30,7 +30,7 @@ _MEAN_OF_KEPT = 0.558600
 _MEAN_OF_ALL = 0.797885
 _CUT = 4.0
 """Sigmas beyond which a value weighs no more, or one would decide for long who is asked."""
-_MEMORY = 0.98
+_MEMORY = 0.9875
 _EAGER = 0.5
 """How strongly weights follow losses."""
 _FLOOR = 0.1
