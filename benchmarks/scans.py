@@ -24,7 +24,7 @@ from shared.datasets.registry import built_in
 from shared.duck import Duck, literal, open_duck, quoted
 from shared.sample.make import make_sample
 from shared.sample.shop import SampleOrder
-from tests.tools import _environment as environment
+from tests.tools import environment
 
 SEED = 7
 FIRST, PAST = date(2022, 1, 1), date(2025, 1, 1)

@@ -39,30 +39,30 @@ GOOGLE: tuple[str, ...] = ()
 
 def sam() -> Path:
     """The ``sam`` program."""
-    return _environment("sam", SAM) / "bin" / "sam"
+    return environment("sam", SAM) / "bin" / "sam"
 
 
 def lambda_emulator() -> Path:
     """AWS's own runtime interface emulator, which is part of ``sam``."""
     name = f"aws-lambda-rie-{ARCHITECTURE}"
-    [found] = _environment("sam", SAM).glob(f"lib/python*/site-packages/samcli/local/rapid/{name}")
+    [found] = environment("sam", SAM).glob(f"lib/python*/site-packages/samcli/local/rapid/{name}")
     found.chmod(0o755)
     return found
 
 
 def lambda_python() -> Path:
     """A Python as Lambda has it."""
-    return _environment("lambda", LAMBDA) / "bin" / "python"
+    return environment("lambda", LAMBDA) / "bin" / "python"
 
 
 def google_python() -> Path:
     """A Python as Cloud Functions has it."""
-    return _environment("google", GOOGLE) / "bin" / "python"
+    return environment("google", GOOGLE) / "bin" / "python"
 
 
 def ministack() -> Path:
     """The ``ministack`` program, able to deploy SAM templates and to run our functions."""
-    return _environment("ministack-sam", MINISTACK) / "bin" / "ministack"
+    return environment("ministack-sam", MINISTACK) / "bin" / "ministack"
 
 
 def package(cloud: str, function: str) -> Path:
@@ -94,7 +94,8 @@ def files_of(folder: Path) -> dict[str, int]:
     return {str(path.relative_to(folder)): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
 
 
-def _environment(name: str, requirements: tuple[str, ...]) -> Path:
+def environment(name: str, requirements: tuple[str, ...]) -> Path:
+    """A Python environment of its own for these requirements, made on first use."""
     folder = REPOSITORY / f".venv-{name}"
     stamp = folder / "made-for.txt"
     wanted = "\n".join((VERSION, *requirements))

@@ -86,7 +86,7 @@ def test_only_rows_that_differ_are_written(shop):
             {"lake": lake.alias},
         )
     assert json.loads(extra)["tables"]["orders"] == {"added": 3, "removed": 3}
-    assert committed.result == 4, "orders, their totals, and those of their days and customers"
+    assert committed.result == 5, "orders, their totals, those of their days and customers, and customers' last days"
 
 
 @pytest.mark.parametrize("seed", range(3))

