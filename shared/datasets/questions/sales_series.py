@@ -150,7 +150,7 @@ class SalesAnomalies(SeriesQuestion):
 
     Every complete period is judged by a robust seasonal model of the periods before it, and by nothing else: a moving
     level and season that odd values do not pull along. `score` is the distance from what was expected in robust
-    standard deviations. Bounds are set so that of 100 ordinary periods about 0.1 (`sensitivity=low`), 0.5 (`medium`) or
+    standard deviations. Bounds are set so that of 100 ordinary periods about 0.2 (`sensitivity=low`), 0.5 (`medium`) or
     2 (`high`) lie outside: `expected_false_alarms` says how many that are of all that were judged. What stays odd for a
     week of days, or four weeks, is the new normal. The first seasons, at least 21 days or two years of weeks, are for
     learning and are not judged. A day on which the shop is always closed does not alarm; one without any sale on which
@@ -174,7 +174,7 @@ class SalesAnomalies(SeriesQuestion):
     end: Annotated[str | None, Field(alias="to", description="The day after the last, ISO 8601.")] = None
     grain: Annotated[Literal["day", "week"], Field(description="Length of a period.")] = "day"
     sensitivity: Annotated[
-        Literal["low", "medium", "high"], Field(description="About 0.1, 0.5 or 2 false alarms per 100 periods.")
+        Literal["low", "medium", "high"], Field(description="About 0.2, 0.5 or 2 false alarms per 100 periods.")
     ] = "medium"
     every: Annotated[bool, Field(alias="all", description="Also the periods that are as expected.")] = False
 
