@@ -17,7 +17,7 @@ from shared.fitted.base import Fitted, ModelRow, Seen, rounded
 from shared.models.bgnbd import probability_alive
 from shared.models.bgnbd_fit import BgNbdFit, fit_bgnbd
 from shared.models.gamma_gamma import STRONG_CORRELATION, GammaGammaFit, expected_value, fit_gamma_gamma
-from shared.models.histories import Floats, Histories, histories
+from shared.models.histories import Floats, Histories, Ints, histories
 from shared.models.lifetime_value import tiers, total_orders, total_revenue
 from shared.models.purchases import expected_purchases, purchases_interval
 from shared.models.refused import Refused
@@ -28,6 +28,8 @@ HORIZONS = (30, 90, 180, 365, 730)
 TIER_HORIZON = 365
 LEVELS = (80, 95)
 """Percent of the intervals."""
+AT_ONCE = 100_000
+"""Customers whose values are computed and written together; a function has memory for many times as many."""
 HELD_OUT = 0.25
 """Share of the days of the data on which a fit to the days before is tried; a year at most."""
 FEWEST_DAYS = 28
@@ -92,7 +94,12 @@ class LifetimeModel:
             facts["values"]["correlation"] = rounded(correlation)
             facts["values"]["is_correlated"] = correlation is not None and abs(correlation) >= STRONG_CORRELATION
         facts["totals"] = _totals(fit, spend, people)
-        _write(seen, currency, found, _values(fit, spend, people))
+        tier = _tier(fit, spend, people)
+        for first in range(0, len(people.row_of), AT_ONCE):
+            some = slice(first, first + AT_ONCE)
+            columns = {name: column[some] for name, column in found.items()}
+            rows = people.row_of[some]
+            _write(seen, currency, columns, {"tier": tier[rows], **_values(fit, spend, people.some(rows))})
         return ModelRow(self.name, currency, "served", "", facts)
 
 
@@ -100,27 +107,31 @@ def _people(found: Mapping[str, Any]) -> Histories:
     return histories(found["repeats"], found["last_time"], found["age"], np.maximum(found["mean_value"], 0.0))
 
 
-def _values(fit: BgNbdFit, spend: GammaGammaFit | Refused, people: Histories) -> dict[str, Any]:
-    """The columns of teal.lifetime_values that are foretold, per customer."""
+def _tier(fit: BgNbdFit, spend: GammaGammaFit | Refused, people: Histories) -> Ints:
+    """The quarter, 1 to 4, that each history is in among all customers."""
     alive = probability_alive(fit.model, people)
-    orders = {horizon: expected_purchases(fit.model, people, alive, horizon) for horizon in HORIZONS}
+    worth = expected_purchases(fit.model, people, alive, TIER_HORIZON)
+    if not isinstance(spend, Refused):
+        worth = worth * expected_value(spend.model, spend.observed_mean, people)
+    return tiers(worth, people.customers) + 1
+
+
+def _values(fit: BgNbdFit, spend: GammaGammaFit | Refused, people: Histories) -> dict[str, Any]:
+    """The other columns of teal.lifetime_values that are foretold, an entry for each history."""
+    alive = probability_alive(fit.model, people)
     columns: dict[str, Any] = {"alive": alive}
-    worth = orders[TIER_HORIZON]
     if not isinstance(spend, Refused):
         columns["order_value"] = expected_value(spend.model, spend.observed_mean, people)
-        worth = worth * columns["order_value"]
-    columns["tier"] = tiers(worth, people.customers) + 1
-    columns["worth"] = worth
     for horizon in HORIZONS:
-        columns[f"orders_{horizon}"] = orders[horizon]
+        columns[f"orders_{horizon}"] = expected_purchases(fit.model, people, alive, horizon)
         for level in LEVELS:
             low, high = purchases_interval(fit.model, people, alive, horizon, level / 100)
             columns[f"low_{level}_{horizon}"], columns[f"high_{level}_{horizon}"] = low, high
-    return {name: column[people.row_of] for name, column in columns.items()}
+    return columns
 
 
 def _write(seen: Seen, currency: str, found: Mapping[str, Any], values: Mapping[str, Any]) -> None:
-    """Add the customers of a currency to the temporary results, the most valuable first."""
+    """Add some customers of a currency to the temporary results."""
 
     def listed(name: str) -> str:
         return f"[{', '.join(f'{name}_{horizon}' for horizon in HORIZONS)}]" if values else "NULL"
@@ -140,7 +151,7 @@ def _write(seen: Seen, currency: str, found: Mapping[str, Any], values: Mapping[
             repeats + 1 AS purchase_days, net_sales, {single}, {lists}
         FROM temp.lifetime_columns
         INNER JOIN ({statement("fitted/net_sales")}) USING (customer_id)
-        ORDER BY {"worth DESC, " if values else ""}customer_id
+        ORDER BY customer_id
         """,
         {**seen.values, "currency": currency},
     )

@@ -287,3 +287,19 @@ def test_what_is_given_back_on_the_day_lowers_its_value(web):
     assert (told["model"]["values"]["customers"], told["model"]["customers"]) == (8, 9)
     worth = {row["customer_id"]: float(row["expected_order_value"]) for row in told["rows"]}
     assert worth["x"] < 50
+
+
+def test_customers_are_valued_some_at_a_time(web, monkeypatch):
+    body = "".join(
+        f"{customer}-{n},2024-{1 + (n * 3 + customer) % 9:02}-{1 + customer % 27:02},{customer},EUR,{5 + customer % 11}\n"
+        for customer in range(60)
+        for n in range(1 + customer % 4)
+    )
+    web.shop.upload("orders", "1.csv", HEADER + body)
+    fit(web)
+    together = web.rows("customers/clv")
+    monkeypatch.setattr("shared.fitted.lifetime.AT_ONCE", 7)
+    assert fitting(web)("shop", anyway=True).served == ["lifetime EUR"]
+    web.fresh()
+    assert web.rows("customers/clv") == together
+    assert len(together) == 60

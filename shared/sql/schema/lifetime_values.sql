@@ -1,5 +1,5 @@
--- Result of the model lifetime: what each customer is expected to buy, the most valuable first. Lists have an entry for each
--- horizon that the row of teal.models names.
+-- Result of the model lifetime: what each customer is expected to buy. Lists have an entry for each horizon that the row of
+-- teal.models names.
 CREATE TABLE teal.lifetime_values (
     customer_id   VARCHAR NOT NULL,
     currency      VARCHAR NOT NULL, -- as in teal.models
