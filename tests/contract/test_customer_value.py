@@ -290,10 +290,10 @@ def test_what_is_given_back_on_the_day_lowers_its_value(web):
 
 
 def test_customers_are_valued_some_at_a_time(web, monkeypatch):
+    bought = [(who, place) for who in range(60) for place in range(1 + who % 4)]
     body = "".join(
-        f"{customer}-{n},2024-{1 + (n * 3 + customer) % 9:02}-{1 + customer % 27:02},{customer},EUR,{5 + customer % 11}\n"
-        for customer in range(60)
-        for n in range(1 + customer % 4)
+        f"{who}-{place},2024-{1 + (place * 2 + who) % 3:02}-{1 + who % 27:02},{who},EUR,{who + 5}\n"
+        for who, place in bought
     )
     web.shop.upload("orders", "1.csv", HEADER + body)
     fit(web)
