@@ -89,6 +89,9 @@ class Question(BaseModel):
         # A class that only adds parameters to a question is not another question.
         if cls.__dict__.get("name"):
             QUESTIONS[cls.name] = cls
+            # In the order of names, whoever was imported first.
+            for name in sorted(QUESTIONS):
+                QUESTIONS[name] = QUESTIONS.pop(name)
 
     @property
     def personal(self) -> bool:

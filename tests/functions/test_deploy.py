@@ -169,7 +169,7 @@ def test_a_round_of_tidying_runs_under_its_role(stack: Stack) -> None:
         ("QueryRole", "list_objects_v2", "InboxBucket", "", "AccessDenied"),
         ("IngestRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "allowed"),
         ("IngestRole", "put_object", "InboxBucket", f"inbox/{TENANT}/orders/x.csv", "AccessDenied"),
-        ("IngestRole", "delete_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),
+        ("IngestRole", "delete_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "allowed"),
         ("IngestRole", "get_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
         ("IngestRole", "put_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
         ("TidyRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),

@@ -37,6 +37,8 @@ class SeriesQuestion(ModelledQuestion):
         ),
     ] = None
 
+    group_columns: ClassVar[tuple[str, ...]] = ("value",)
+
     def grain_asked(self) -> str:
         """The length of the periods."""
         raise NotImplementedError
@@ -77,6 +79,10 @@ class SeriesQuestion(ModelledQuestion):
             "currency": name,
         }
 
+    def of_groups(self, sql: str) -> str:
+        """The statement, without the value of the group where nothing is grouped."""
+        return sql if self.group_by else f"SELECT * EXCLUDE (value) FROM (\n{sql}\n)"
+
     def based_on(self, context: Context) -> dict[str, Any]:
         """See Question: the series, and what is known of each."""
         name, fit, served = self.fit_asked(context)
@@ -109,7 +115,7 @@ class SalesForecast(SeriesQuestion):
     sql_names: ClassVar[tuple[str, ...]] = ("sales/forecast",)
     model: ClassVar[str] = "forecast"
     columns: ClassVar[tuple[str, ...]] = (
-        "value", "period", "expected", "low_80", "high_80", "low_95", "high_95", "method", "beats_naive", "mase",
+        "period", "expected", "low_80", "high_80", "low_95", "high_95", "method", "beats_naive", "mase",
         "wape", "naive_mase", "naive_wape",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"horizon": "3"}
@@ -141,7 +147,8 @@ class SalesForecast(SeriesQuestion):
             raise InvalidParameterError(f"horizon: at most {self.longest[self.grain]} for grain={self.grain}")
         name, _, _ = self.fit_asked(context)
         return Statement(
-            statement("sales/forecast"), {**self.values(name), "horizon": horizon, "levels": self.level or ["80", "95"]}
+            self.of_groups(statement("sales/forecast")),
+            {**self.values(name), "horizon": horizon, "levels": self.level or ["80", "95"]},
         )
 
 
@@ -166,7 +173,7 @@ class SalesAnomalies(SeriesQuestion):
     sql_names: ClassVar[tuple[str, ...]] = ("sales/anomalies",)
     model: ClassVar[str] = "anomalies"
     columns: ClassVar[tuple[str, ...]] = (
-        "value", "period", "actual", "expected", "lower", "upper", "score", "direction", "is_outage", "is_closed",
+        "period", "actual", "expected", "lower", "upper", "score", "direction", "is_outage", "is_closed",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"metric": "orders", "sensitivity": "low"}
 
@@ -199,7 +206,7 @@ class SalesAnomalies(SeriesQuestion):
             "from_day": start,
             "to_day": end,
         }
-        return Statement(statement("sales/anomalies"), values)
+        return Statement(self.of_groups(statement("sales/anomalies")), values)
 
     def based_on(self, context: Context) -> dict[str, Any]:
         """See SeriesQuestion; and how many false alarms are to be expected."""
