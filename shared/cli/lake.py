@@ -72,7 +72,7 @@ def add_dataset(file: Path, tenant: str) -> None:
         raise click.UsageError(f"{file.name} is not valid: {error}") from error
     if not isinstance(contract, dict):
         raise click.UsageError(f"{file.name} is not a contract: it needs name, columns and key.")
-    _obeyed(bootstrap.uploads().register_contract(operator(tenant), contract))
+    obeyed(bootstrap.uploads().register_contract(operator(tenant), contract))
 
 
 @click.group(invoke_without_command=True)
@@ -112,10 +112,10 @@ def changes(start: int, end: int, dataset: str, tenant: str, as_json: bool) -> N
 @tenant_option
 def rollback(snapshot: int, tenant: str) -> None:
     """Make the lake equal to an old snapshot; nothing is erased."""
-    _obeyed(bootstrap.uploads().command(operator(tenant), "rollback", {"snapshot": snapshot}))
+    obeyed(bootstrap.uploads().command(operator(tenant), "rollback", {"snapshot": snapshot}))
 
 
-def _obeyed(told: UploadState) -> None:
+def obeyed(told: UploadState) -> None:
     """Say what became of a command. Raises CommandRefusedError, and UnavailableError when nobody has read it yet."""
     if told.status == "held":
         raise CommandRefusedError(told.reason)

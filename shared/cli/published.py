@@ -9,11 +9,10 @@ from typing import Any
 import click
 
 from shared import bootstrap
+from shared.cli.lake import obeyed
 from shared.cli.options import json_option, operator, tenant_option
-from shared.errors import CommandRefusedError, UnavailableError
 from shared.steps.publish import definition_from
-from shared.terminal import out, show
-from shared.upload_state import UploadState
+from shared.terminal import show
 
 
 @click.group(invoke_without_command=True)
@@ -55,7 +54,7 @@ def publish(file: Path, tenant: str) -> None:
     """Publish a question from a TOML or JSON file: name, title, sql, parameters, example."""
     document = _read(file)
     name = str(document.pop("name", file.stem))
-    _say(bootstrap.published_questions().publish(operator(tenant), name, definition_from(document)))
+    obeyed(bootstrap.published_questions().publish(operator(tenant), name, definition_from(document)))
 
 
 @questions.command()
@@ -63,7 +62,7 @@ def publish(file: Path, tenant: str) -> None:
 @tenant_option
 def remove(name: str, tenant: str) -> None:
     """Remove a question; older snapshots still answer it."""
-    _say(bootstrap.published_questions().remove(operator(tenant), name.removeprefix("my/")))
+    obeyed(bootstrap.published_questions().remove(operator(tenant), name.removeprefix("my/")))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -77,12 +76,3 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise click.UsageError(f"{file.name} is not a question: it needs title and sql.")
     return document
-
-
-def _say(told: UploadState) -> None:
-    """Say what became of it. Raises CommandRefusedError, and UnavailableError when nobody has read it yet."""
-    if not told.settled:
-        raise UnavailableError("It waits in the inbox for the lake's own ingest.")
-    if told.status == "held":
-        raise CommandRefusedError(told.reason)
-    out.print(told.reason, highlight=False, soft_wrap=True)

@@ -28,6 +28,7 @@ class SeriesQuestion(ModelledQuestion):
     metric: Annotated[
         Literal["net_sales", "gross_sales", "orders", "units"], Field(description="What is looked at.")
     ] = "net_sales"
+    grain: Annotated[str, Field(description="Length of a period.")] = "day"
     group_by: Annotated[Literal["country", "channel"] | None, Field(description="A series for each of these.")] = None
     currency: Annotated[
         str | None,
@@ -38,10 +39,6 @@ class SeriesQuestion(ModelledQuestion):
     ] = None
 
     group_columns: ClassVar[tuple[str, ...]] = ("value",)
-
-    def grain_asked(self) -> str:
-        """The length of the periods."""
-        raise NotImplementedError
 
     def fit_asked(self, context: Context) -> tuple[str, Fit, list[Mapping[str, Any]]]:
         """The currency of the fit, the fit, and its served series.
@@ -63,18 +60,18 @@ class SeriesQuestion(ModelledQuestion):
         if not served:
             reason = asked[0]["reason"] if asked else "no_sales"
             why = WHY_REFUSED.get(reason, "nothing was sold there")
-            raise ModelRefusedError(f"There is no such series by {self.grain_asked()}: {why}.", reason=reason)
+            raise ModelRefusedError(f"There is no such series by {self.grain}: {why}.", reason=reason)
         return name, fit, served
 
     def _is_asked(self, series: Mapping[str, Any]) -> bool:
-        wanted = (self.metric, self.grain_asked(), self.group_by or "none")
+        wanted = (self.metric, self.grain, self.group_by or "none")
         return (series["metric"], series["grain"], series["dimension"]) == wanted
 
     def values(self, name: str) -> dict[str, Any]:
         """What the statements are given."""
         return {
             "metric": self.metric,
-            "grain": self.grain_asked(),
+            "grain": self.grain,
             "dimension": self.group_by or "none",
             "currency": name,
         }
@@ -132,10 +129,6 @@ class SalesForecast(SeriesQuestion):
         Field(description="Percent of the intervals, may be repeated; others are null. Default both."),
     ] = None
 
-    def grain_asked(self) -> str:
-        """See SeriesQuestion."""
-        return self.grain
-
     def tables(self) -> tuple[str, ...]:
         """See Question."""
         return ("teal.forecasts",)
@@ -184,10 +177,6 @@ class SalesAnomalies(SeriesQuestion):
         Literal["low", "medium", "high"], Field(description="About 0.2, 0.5 or 2 false alarms per 100 periods.")
     ] = "medium"
     every: Annotated[bool, Field(alias="all", description="Also the periods that are as expected.")] = False
-
-    def grain_asked(self) -> str:
-        """See SeriesQuestion."""
-        return self.grain
 
     def tables(self) -> tuple[str, ...]:
         """See Question."""

@@ -4,6 +4,12 @@ WITH sizes AS (
     SELECT greatest(1, sum(size * (size - 1)) * count(*) / (sum(size) * sum(size))) AS spread
     FROM baskets
     WHERE size <= $max_basket
+),
+
+both_ways AS (
+    SELECT items, orders FROM sets WHERE len(items) = 2
+    UNION ALL
+    SELECT list_reverse(items), orders FROM sets WHERE len(items) = 2
 )
 
 SELECT
@@ -11,32 +17,15 @@ SELECT
     other.product_id                                     AS consequent,
     one.orders                                           AS antecedent_orders,
     other.orders                                         AS consequent_orders,
-    sets.orders                                          AS set_orders,
+    both_ways.orders                                     AS set_orders,
     all_orders,
     (SELECT count(*) * (count(*) - 1) FROM items)        AS tests,
     spread
-FROM sets
+FROM both_ways
 CROSS JOIN basket_counts
 CROSS JOIN sizes
-INNER JOIN items AS one ON one.item = items[1]
-INNER JOIN items AS other ON other.item = items[2]
-WHERE len(items) = 2
-UNION ALL
-SELECT
-    other.product_id                                     AS antecedent,
-    one.product_id                                       AS consequent,
-    other.orders                                         AS antecedent_orders,
-    one.orders                                           AS consequent_orders,
-    sets.orders                                          AS set_orders,
-    all_orders,
-    (SELECT count(*) * (count(*) - 1) FROM items)        AS tests,
-    spread
-FROM sets
-CROSS JOIN basket_counts
-CROSS JOIN sizes
-INNER JOIN items AS one ON one.item = items[1]
-INNER JOIN items AS other ON other.item = items[2]
-WHERE len(items) = 2
+INNER JOIN items AS one ON one.item = both_ways.items[1]
+INNER JOIN items AS other ON other.item = both_ways.items[2]
 UNION ALL
 -- Too many pairs are not counted: a row that only says so.
 SELECT
