@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from shared.catalog.writer import LAKE, Change, LakeWriter, NothingToCommit
-from shared.datasets.questions.modelled import NO_CURRENCY
+from shared.datasets.questions.currency import default_of
 from shared.duck import Duck
 from shared.errors import AppError
 from shared.fitted.base import Fitted, FittedModel, Seen
@@ -71,7 +71,7 @@ class FitModels:
             if not anyway and (changed is None or (seen is not None and seen >= changed)):
                 return
             snapshot, committed_at = duck.execute(statement("fitted/newest"))[0]
-            at = Seen(duck, snapshot, committed_at, self.timezone, self.currency.upper() or NO_CURRENCY)
+            at = Seen(duck, snapshot, committed_at, self.timezone, default_of(self.currency))
             fitted = {model.name: model.fit(at) for model in self.models}
         report.snapshot = snapshot
         for name, one in fitted.items():

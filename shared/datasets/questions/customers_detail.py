@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.questions.currency import code_of
 from shared.datasets.questions.customers import TOTALS
 from shared.datasets.questions.customers_rfm import SCORES, ScoredCustomers
 from shared.datasets.questions.customers_value import LIFETIME, CustomerLifetimeValue
-from shared.datasets.questions.modelled import NO_CURRENCY
 from shared.errors import UnknownRowError
 from shared.sql.load import statement
 
@@ -90,7 +90,7 @@ class CustomerDetail(ScoredCustomers):
 
     def _fit(self, context: Context) -> str | None:
         """The currency of the served fit to what is asked for."""
-        wanted = self.currency if self.currency in (None, NO_CURRENCY) else str(self.currency).upper()
+        wanted = code_of(self.currency)
         served = [name for (model, name), fit in context.fits.items() if model == LIFETIME and fit.status == "served"]
         return next((name for name in served if name == wanted or (wanted is None and len(served) == 1)), None)
 

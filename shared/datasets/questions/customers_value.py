@@ -10,7 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Fit, Rows, Statement
-from shared.datasets.questions.modelled import NO_CURRENCY, ModelledQuestion
+from shared.datasets.questions.currency import Currency, code_of, default_of, shown
+from shared.datasets.questions.modelled import ModelledQuestion
 from shared.datasets.questions.ranges import local_time, zone_named
 from shared.errors import MixedCurrenciesError
 from shared.sql.load import statement
@@ -32,13 +33,7 @@ class ValuedCustomers(ModelledQuestion):
 
     model: ClassVar[str] = LIFETIME
 
-    currency: Annotated[
-        str | None,
-        Field(
-            pattern="^(?:[A-Za-z]{3}|none)$",
-            description="Customers by what they bought in this currency (ISO 4217; none: amounts that name none).",
-        ),
-    ] = None
+    currency: Currency = None
     horizon: Annotated[Literal["30", "90", "180", "365", "730"], Field(description="Days to look ahead.")] = "365"
     level: Annotated[Literal["80", "95"], Field(description="Percent of the intervals.")] = "80"
     margin: Annotated[
@@ -77,7 +72,7 @@ class ValuedCustomers(ModelledQuestion):
         chosen |= {
             f"{key.rpartition('_')[0]}_interval": value for key, value in totals.items() if key.endswith(self.level)
         }
-        return {"currency": _shown(name), "model": self.told_of(fit, {**facts, "total": chosen})}
+        return {"currency": shown(name), "model": self.told_of(fit, {**facts, "total": chosen})}
 
 
 class CustomerLifetimeValue(ValuedCustomers):
@@ -140,15 +135,14 @@ class CustomerLifetimeValue(ValuedCustomers):
         return {"place": steps.index(int(self.horizon)) + 1, "weights": weights}
 
     def _historic(self, context: Context, tier: list[int] | None) -> Statement:
-        currency = self.currency if self.currency in (None, NO_CURRENCY) else str(self.currency).upper()
         first, last = context.span or (None, None)
         days = (
             f"({local_time(f'{one}_at', zone_named(context.timezone), first, last)})::DATE AS {one}_day"
             for one in ("first", "last")
         )
         values = {
-            "currency": currency,
-            "default_currency": context.currency.upper() or NO_CURRENCY,
+            "currency": code_of(self.currency),
+            "default_currency": default_of(context.currency),
             "margin": self.margin / 100,
             "tier": tier,
             "customer": self.customer,
@@ -169,7 +163,7 @@ class CustomerLifetimeValue(ValuedCustomers):
 
     def told(self, seen: Any) -> dict[str, Any]:
         """See Question: the currency of historic amounts."""
-        return {"currency": _shown(seen[0])}
+        return {"currency": shown(seen[0])}
 
     def based_on(self, context: Context) -> dict[str, Any]:
         """See Question."""
@@ -211,10 +205,6 @@ class ChurnRisk(ValuedCustomers):
         }
         del values["level"]
         return Statement(statement("customers/churn_risk"), values)
-
-
-def _shown(currency: str) -> str | None:
-    return None if currency == NO_CURRENCY else currency
 
 
 def _weights(steps: list[int], horizon: int, percent: float) -> list[float]:

@@ -11,8 +11,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Fit, Rows, Statement
+from shared.datasets.questions.currency import Currency, code_of, shown
 from shared.datasets.questions.insights_windows import DEFAULT_DAYS, MAX_DAYS, Windows, windows
-from shared.datasets.questions.modelled import NO_CURRENCY, NOTHING_YET, WHY_REFUSED
+from shared.datasets.questions.modelled import NOTHING_YET, WHY_REFUSED
 from shared.datasets.questions.products_affinity import MAX_PAIRS, SETS, counted_sets
 from shared.datasets.questions.ranged import RangeQuestion
 from shared.datasets.questions.sales.base import SalesQuestion
@@ -175,13 +176,7 @@ class Insights(RangeQuestion):
         int | None,
         Field(ge=7, le=MAX_DAYS, description=f"Days of the window, where `from` is not given; default {DEFAULT_DAYS}."),
     ] = None
-    currency: Annotated[
-        str | None,
-        Field(
-            pattern="^(?:[A-Za-z]{3}|none)$",
-            description="Only amounts in this currency (ISO 4217; none: amounts that name none).",
-        ),
-    ] = None
+    currency: Currency = None
     top: Annotated[int, Field(ge=1, le=100, description="Rows of each kind at most.")] = 5
     min_money: Annotated[Decimal, Field(ge=0, le=10**12, decimal_places=4, description="Least money at stake.")] = (
         Decimal(0)
@@ -228,7 +223,7 @@ class Insights(RangeQuestion):
         models = [
             {
                 "name": model,
-                "currency": None if name == NO_CURRENCY else name,
+                "currency": shown(name),
                 "snapshot": fit.snapshot,
                 "fitted_at": fit.fitted_at.isoformat().replace("+00:00", "Z"),
                 "until": fit.facts.get("until"),
@@ -251,7 +246,7 @@ class Insights(RangeQuestion):
 
     def told(self, seen: Any) -> dict[str, Any]:
         """The currency of the amounts; null when nobody said it, or nothing was sold."""
-        return {"currency": None if seen[0] in (None, NO_CURRENCY) else seen[0]}
+        return {"currency": shown(seen[0])}
 
     def _kinds(self) -> list[Kind]:
         return [kind for kind in KINDS if self.kind is None or kind in self.kind]
@@ -272,7 +267,7 @@ class Insights(RangeQuestion):
     def _fit(self, context: Context, kind: Kind) -> tuple[str, Fit | None, str]:
         """The currency and the fit that a kind answers from; or why there is none."""
         fits = {key[1]: fit for key, fit in context.fits.items() if key[0] == MODEL_OF[kind] and key[1] != "all"}
-        asked = self.currency if self.currency in (None, NO_CURRENCY) else str(self.currency).upper()
+        asked = code_of(self.currency)
         if not fits:
             return "", None, NOTHING_YET
         if asked is None and len(fits) > 1:

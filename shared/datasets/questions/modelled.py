@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from shared.datasets.question import Context, Fit, Question
+from shared.datasets.questions.currency import code_of
 from shared.errors import MixedCurrenciesError, ModelMissingError, ModelRefusedError
 
 ALL = "all"
 """How a fit is called to what is counted over all currencies."""
-NO_CURRENCY = "none"
-"""How a fit is called to amounts that name no currency, while the installation names none either."""
 NOTHING_YET = "Nothing was fitted to this lake yet. The schedule does it after sales changed; `teal fit` does it now."
 WHY_REFUSED = {
     "no_customers": "nobody bought anything",
@@ -41,7 +40,7 @@ class ModelledQuestion(Question):
         fits = {key[1]: fit for key, fit in context.fits.items() if key[0] == self.model and key[1] != ALL}
         if not fits:
             raise ModelMissingError(NOTHING_YET)
-        wanted = currency if currency is None or currency == NO_CURRENCY else currency.upper()
+        wanted = code_of(currency)
         if wanted is None and len(fits) > 1:
             raise MixedCurrenciesError(f"Amounts are in {', '.join(sorted(fits))}: name one with currency=.")
         name = wanted or next(iter(fits))

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from shared.datasets.question import Context, Fit, Statement
-from shared.datasets.questions.modelled import ALL, NO_CURRENCY, NOTHING_YET, WHY_REFUSED, ModelledQuestion
+from shared.datasets.questions.currency import Currency, shown
+from shared.datasets.questions.modelled import ALL, NOTHING_YET, WHY_REFUSED, ModelledQuestion
 from shared.errors import InvalidParameterError, ModelMissingError, ModelRefusedError
 from shared.sql.load import statement
 
@@ -30,13 +31,7 @@ class SeriesQuestion(ModelledQuestion):
     ] = "net_sales"
     grain: Annotated[str, Field(description="Length of a period.")] = "day"
     group_by: Annotated[Literal["country", "channel"] | None, Field(description="A series for each of these.")] = None
-    currency: Annotated[
-        str | None,
-        Field(
-            pattern="^(?:[A-Za-z]{3}|none)$",
-            description="Amounts in this currency (ISO 4217; none: amounts that name none).",
-        ),
-    ] = None
+    currency: Currency = None
 
     group_columns: ClassVar[tuple[str, ...]] = ("value",)
 
@@ -86,8 +81,7 @@ class SeriesQuestion(ModelledQuestion):
         known = ("value", *(key for key in served[0] if key not in ("metric", "grain", "dimension", "value", "status")))
         series = [{key: one.get(key) for key in known} for one in served]
         facts = {"until": fit.facts["until"], "series": series}
-        shown = None if name in (ALL, NO_CURRENCY) else name
-        return {"currency": shown, "model": self.told_of(fit, facts)}
+        return {"currency": None if name == ALL else shown(name), "model": self.told_of(fit, facts)}
 
 
 class SalesForecast(SeriesQuestion):

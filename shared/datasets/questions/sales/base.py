@@ -13,6 +13,7 @@ from pydantic import Field
 from shared.datasets.question import Context, Rows, Statement
 from shared.datasets.questions.clocks import Clock, clock
 from shared.datasets.questions.comparison import SALES, Compare, Measures, compared, renamed
+from shared.datasets.questions.currency import Currency, code_of, default_of, shown
 from shared.datasets.questions.ranged import RangeQuestion
 from shared.datasets.questions.ranges import MAX_PERIODS, Shift, zone_named
 from shared.datasets.questions.sales.days import Days, Factors, Places, factors_into, facts_of, local_midnight
@@ -25,8 +26,6 @@ COLUMN_OF: dict[Dimension, str] = {"product": "product_id", "customer": "custome
 NAMED = ("product", "customer")
 """Dimensions whose values are ids."""
 
-NO_CURRENCY = "none"
-"""How amounts are asked for that name no currency, while the installation names none either."""
 FACTS = (
     "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/kept_factors",
     "sales/converted", "sales/sums", "sales/metrics", "sales/whole", "sales/currencies",
@@ -60,13 +59,7 @@ class SalesQuestion(RangeQuestion):
     total.
     """
 
-    currency: Annotated[
-        str | None,
-        Field(
-            pattern="^(?:[A-Za-z]{3}|none)$",
-            description="Only amounts in this currency (ISO 4217; none: amounts that name none).",
-        ),
-    ] = None
+    currency: Currency = None
     convert: Annotated[
         str | None,
         Field(pattern="^[A-Za-z]{3}$", description="All amounts in this currency, by the dataset `rates`."),
@@ -123,8 +116,8 @@ class SalesQuestion(RangeQuestion):
             "zeros": "zero" in (self.include or ()),
             "from_at": start,
             "to_at": end,
-            "currency": self.currency and _code(self.currency),
-            "default_currency": context.currency.upper() or NO_CURRENCY,
+            "currency": code_of(self.currency),
+            "default_currency": default_of(context.currency),
             "country": self.country,
             "channel": self.channel,
             "customer": self.customer,
@@ -154,7 +147,7 @@ class SalesQuestion(RangeQuestion):
             return None
         if self.convert is not None and zone_named(context.timezone).key != zone.key:
             return None
-        default = context.currency.upper() or NO_CURRENCY
+        default = default_of(context.currency)
         unnamed = not context.places or any(currency is None for *_, currency in context.places)
         if unnamed and places.only.get("currency") == [context.currency.upper()]:
             # Two values of the rollup, whose customers are not those of both together.
@@ -180,9 +173,13 @@ class SalesQuestion(RangeQuestion):
 
     def places(self, context: Context) -> Places:
         """The part of the days that is asked for, where only country, channel and currency say it."""
-        only = {"country": self.country, "channel": self.channel, "currency": self.currency and [_code(self.currency)]}
+        only = {
+            "country": self.country,
+            "channel": self.channel,
+            "currency": self.currency and [str(code_of(self.currency))],
+        }
         asked = Places({name: values for name, values in only.items() if values is not None}, self.dimension_asked())
-        return asked.reduced(context.places, context.currency.upper() or NO_CURRENCY)
+        return asked.reduced(context.places, default_of(context.currency))
 
     def factors(self, context: Context) -> Factors:
         """What converts into the asked currency."""
@@ -284,7 +281,7 @@ class SalesQuestion(RangeQuestion):
 
     def told(self, seen: Any) -> dict[str, Any]:
         """The currency of the amounts; null when nobody said it."""
-        return {"currency": next((name for name in _currencies(seen) if name not in ("", NO_CURRENCY)), None)}
+        return {"currency": next(filter(None, map(shown, _currencies(seen))), None)}
 
     def shift(self, context: Context) -> Shift:
         """From the asked range to the one it is compared with. Raises InvalidParameterError."""
@@ -309,10 +306,6 @@ def clock_of_facts(zone: ZoneInfo, context: Context, start: datetime | None, end
     first = max(first, start) if first and start else first
     last = min(last, end) if last and end else last
     return clock(zone, first, last)
-
-
-def _code(currency: str) -> str:
-    return currency if currency == NO_CURRENCY else currency.upper()
 
 
 def _all_seen(seen: Any) -> Iterator[Seen]:
