@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from shared.catalog.reader import PinnedLake
-from shared.catalog.schema import needed_columns
+from shared.catalog.schema import own_columns
 from shared.datasets.question import Fit, Place
 from shared.sql.load import statement
 
@@ -66,8 +66,9 @@ def facts_of(lake: PinnedLake) -> Facts:
 def _whole_tables(lake: PinnedLake) -> frozenset[str]:
     """Tables of ours, as `teal.table`, of which the snapshot has every column that this version of the code reads."""
     there = {tuple(row) for row in lake.duck.execute(statement("lake/own_columns"), {"lake": lake.alias})}
-    needed = needed_columns(lake.duck)
-    return frozenset(table for table in needed if all((table, name) in there for name in needed[table]))
+    return frozenset(
+        table for table, columns in own_columns().items() if all((table, name) in there for name in columns)
+    )
 
 
 def _fits_of(lake: PinnedLake) -> Mapping[tuple[str, str], Fit]:

@@ -91,7 +91,7 @@ def _lacked(duck: Duck, snapshot: int, then: dict[tuple[str, str], int]) -> froz
             return set()
         return {row[0] for row in duck.execute(f"DESCRIBE SELECT * FROM {LAKE}.{table} AT (VERSION => {snapshot})")}
 
-    return frozenset(table for table, needed in needed_columns(duck).items() if needed.keys() - columns(table))
+    return frozenset(table for table, needed in needed_columns().items() if needed.keys() - columns(table))
 
 
 def _restore(change: Change, schema: str, table: str, snapshot: int, span: tuple[int, int] | None) -> bool:

@@ -6,9 +6,10 @@ is added by the first writer that sees it lacking; nothing is ever taken away.
 
 from __future__ import annotations
 
-import threading
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from shared.datasets.contract import Contract
@@ -17,13 +18,15 @@ from shared.duck import Duck, quoted
 from shared.sql.load import names, statement
 
 _NEW = "new_lake"
-_LAYOUT = "lake_layout"
 
 INLINED_ROWS = 200
 """Commits of at most this many rows of the lake's own tables go into the catalog itself, until they are tidied."""
 
 TARGET_FILE_SIZE = "128MiB"
 """What merges aim at: few requests for a scan, and a file still fits a function's memory while it is merged."""
+
+_COLUMN = re.compile(r"^    (\w+) +([A-Z][A-Z0-9_]*(?:\([0-9, ]+\))?(?:\[\])?)", re.MULTILINE)
+"""A line of a statement in sql/schema: a column and its type."""
 
 Columns = Mapping[str, str]
 """The SQL type of each column."""
@@ -66,14 +69,14 @@ def lacking(duck: Duck, alias: str) -> dict[str, frozenset[str]]:
         found.setdefault(table, set()).add(column)
     return {
         table: missing
-        for table, columns in needed_columns(duck).items()
+        for table, columns in needed_columns().items()
         if (missing := frozenset(columns.keys() - found.get(table, set())))
     }
 
 
 def bring_up_to_date(duck: Duck, alias: str, missing: Mapping[str, frozenset[str]]) -> None:
     """Add what is ``lacking``; runs inside the caller's transaction. Added columns are empty in the rows there are."""
-    needed = needed_columns(duck)
+    needed = needed_columns()
     with _using(duck, alias):
         for table, columns in missing.items():
             schema, _, name = table.partition(".")
@@ -87,30 +90,23 @@ def bring_up_to_date(duck: Duck, alias: str, missing: Mapping[str, frozenset[str
                 duck.execute(statement(f"schema/{name}"))
 
 
-_needed: dict[str, Columns] = {}
-_needed_lock = threading.Lock()
+@cache
+def own_columns() -> Mapping[str, Columns]:
+    """The columns of our own tables, named as `schema.table`, as their statements in sql/schema write them."""
+    return {
+        f"teal.{name.removeprefix('schema/')}": dict(_COLUMN.findall(statement(name)))
+        for name in names("schema/")
+    }
 
 
-def needed_columns(duck: Duck) -> Mapping[str, Columns]:
-    """The columns of every table this version of the code needs; DuckDB reads them from the statements, once."""
-    with _needed_lock:
-        if not _needed:
-            duck.execute(f"ATTACH ':memory:' AS {_LAYOUT}")
-            try:
-                with _using(duck, _LAYOUT):
-                    duck.execute("CREATE SCHEMA teal")
-                    for name in names("schema/"):
-                        duck.execute(statement(name))
-                rows = duck.execute(statement("lake/layout"), {"layout": _LAYOUT})
-            finally:
-                duck.detach(_LAYOUT)
-            columns: dict[str, dict[str, str]] = {}
-            for table, column, kind in rows:
-                columns.setdefault(f"teal.{table}", {})[column] = kind
-            for contract in built_in().values():
-                columns[f"main.{contract.name}"] = {column.name: column.sql_type for column in contract.columns}
-            _needed.update(columns)
-    return _needed
+@cache
+def needed_columns() -> Mapping[str, Columns]:
+    """The columns of every table this version of the code needs: our own, and those of the built-in contracts."""
+    contracts = {
+        f"main.{contract.name}": {column.name: column.sql_type for column in contract.columns}
+        for contract in built_in().values()
+    }
+    return {**own_columns(), **contracts}
 
 
 @contextmanager

@@ -76,13 +76,16 @@ def test_a_rollback_to_a_snapshot_of_an_earlier_version_makes_the_rollups_anew(s
     check(shop)
 
 
-def test_every_table_of_a_new_lake_is_needed(shop):
+def test_every_column_of_a_new_lake_is_needed_with_its_type(shop):
     duck = shop.writer.open_duck()
     with shop.writer.look(duck):
         rows = duck.execute(
-            "SELECT schema_name || '.' || table_name, list(column_name) FROM duckdb_columns() "
-            f"WHERE database_name = '{LAKE}' GROUP BY ALL"
+            "SELECT schema_name || '.' || table_name, column_name, data_type FROM duckdb_columns() "
+            f"WHERE database_name = '{LAKE}'"
         )
-    assert {table: set(columns) for table, columns in rows} == {
-        table: set(columns) for table, columns in needed_columns(duck).items()
+        kinds = {kind for columns in needed_columns().values() for kind in columns.values()}
+        spelt = {kind: duck.value(f"SELECT typeof(NULL::{kind})") for kind in kinds}
+    found = {(table, column): kind for table, column, kind in rows}
+    assert found == {
+        (table, column): spelt[kind] for table, columns in needed_columns().items() for column, kind in columns.items()
     }
