@@ -15,7 +15,8 @@ from typing import Any
 from shared.catalog.writer import LAKE, Change, LakeWriter, NothingToCommit
 from shared.commands import Command
 from shared.duck import Duck
-from shared.errors import InvalidParameterError, NotFoundError
+from shared.erasure_command import ALREADY, ERASE, FILES, MODES, READMIT
+from shared.errors import InvalidParameterError, UnknownCustomerError
 from shared.steps import ledger
 from shared.steps.erase import ErasedRows, erase_rows, record
 from shared.steps.erased import Erased, current, erased_in, mentions_of, unwelcome
@@ -23,19 +24,9 @@ from shared.steps.fingerprints import Fingerprints
 from shared.storage.base import ObjectStore
 from shared.traces import Found, Traces
 
-ERASE, READMIT = "erase", "readmit"
 COMMANDS = frozenset({ERASE, READMIT})
-MODES = ("anonymise", "delete")
-FILES = ("delete", "keep")
-ALREADY = "already_erased"
 LISTED = 100
 """Files that a receipt names; all of them are counted."""
-
-
-class UnknownCustomerError(NotFoundError):
-    """Neither the lake nor its held rows know a customer of that id."""
-
-    code = "unknown_customer"
 
 
 @dataclass(frozen=True)

@@ -155,6 +155,12 @@ class UnknownRowError(NotFoundError):
     code = "unknown_row"
 
 
+class UnknownCustomerError(NotFoundError):
+    """Neither the lake nor its held rows know a customer of that id."""
+
+    code = "unknown_customer"
+
+
 class UnknownEventError(InputError):
     """A message that no cloud we know sends. Raised at the edge, so that it ends in the dead-letter queue."""
 

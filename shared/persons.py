@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.erasure import ALREADY, ERASE, READMIT, UnknownCustomerError
-from shared.errors import CommandRefusedError, InvalidParameterError
+from shared.erasure_command import ALREADY, ERASE, READMIT
+from shared.errors import CommandRefusedError, InvalidParameterError, UnknownCustomerError
 from shared.keys import Principal
 from shared.sql.load import statement
 from shared.steps.fingerprints import fingerprints_of

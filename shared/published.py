@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.datasets.published import PREFIX, Definition
+from shared.datasets.published import PREFIX, Definition, checked_name
 from shared.datasets.question import Context
 from shared.duck import quoted
 from shared.errors import InvalidParameterError, UnknownQuestionError
@@ -26,7 +26,6 @@ from shared.paging import Cursors, subject_of
 from shared.remembered import Remembered
 from shared.snapshots import contracts_in
 from shared.sql.load import statement as sql_of
-from shared.steps.publish import checked_name
 from shared.stranger_sql.base import SqlRun, SqlRunner
 from shared.stranger_sql.errors import InvalidSqlError
 from shared.stranger_sql.guard import CheckedSql

@@ -93,10 +93,7 @@ def bring_up_to_date(duck: Duck, alias: str, missing: Mapping[str, frozenset[str
 @cache
 def own_columns() -> Mapping[str, Columns]:
     """The columns of our own tables, named as `schema.table`, as their statements in sql/schema write them."""
-    return {
-        f"teal.{name.removeprefix('schema/')}": dict(_COLUMN.findall(statement(name)))
-        for name in names("schema/")
-    }
+    return {f"teal.{name.removeprefix('schema/')}": dict(_COLUMN.findall(statement(name))) for name in names("schema/")}
 
 
 @cache

@@ -9,7 +9,7 @@ import click
 
 from shared import bootstrap
 from shared.cli.options import json_option, operator, tenant_option
-from shared.erasure import FILES, MODES
+from shared.erasure_command import FILES, MODES
 from shared.errors import UnavailableError
 from shared.terminal import out, show
 

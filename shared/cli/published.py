@@ -11,7 +11,7 @@ import click
 from shared import bootstrap
 from shared.cli.lake import obeyed
 from shared.cli.options import json_option, operator, tenant_option
-from shared.steps.publish import definition_from
+from shared.datasets.published import definition_from
 from shared.terminal import show
 
 

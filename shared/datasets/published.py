@@ -19,6 +19,8 @@ from pydantic import (
     model_validator,
 )
 
+from shared.errors import InvalidParameterError
+
 ParameterType = Literal["text", "integer", "decimal", "boolean", "date", "timestamp", "text_list"]
 
 SQL_TYPES: dict[str, str] = {
@@ -172,3 +174,20 @@ _KINDS: Mapping[str, Any] = {
     "timestamp": datetime,
     "text_list": Annotated[tuple[_Text, ...], Field(max_length=MAX_LIST)],
 }
+
+
+def checked_name(name: str) -> str:
+    """The name of a question. Raises InvalidParameterError."""
+    if len(name) > MAX_NAME or not QUESTION_NAME.match(name):
+        raise InvalidParameterError(f"name: a-z and 0-9 in words joined by -, at most {MAX_NAME}, as in late-orders")
+    return name
+
+
+def definition_from(document: Any) -> Definition:
+    """A definition from JSON data. Raises InvalidParameterError."""
+    try:
+        return Definition.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "definition"
+        raise InvalidParameterError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error

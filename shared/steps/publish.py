@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import ValidationError
-
 from shared.catalog.writer import LAKE, Change
-from shared.datasets.published import MAX_NAME, QUESTION_NAME, Definition
-from shared.errors import InvalidParameterError, LimitError, UnknownQuestionError
+from shared.datasets.published import MAX_NAME, checked_name, definition_from
+from shared.errors import LimitError, UnknownQuestionError
 from shared.sql.load import statement
 from shared.stranger_sql.question import checked_definition
 
@@ -19,23 +17,6 @@ class TooManyQuestionsError(LimitError):
     """The tenant has published as many questions as one lake keeps."""
 
     code = "too_many_questions"
-
-
-def checked_name(name: str) -> str:
-    """The name of a question. Raises InvalidParameterError."""
-    if len(name) > MAX_NAME or not QUESTION_NAME.match(name):
-        raise InvalidParameterError(f"name: a-z and 0-9 in words joined by -, at most {MAX_NAME}, as in late-orders")
-    return name
-
-
-def definition_from(document: Any) -> Definition:
-    """A definition from JSON data. Raises InvalidParameterError."""
-    try:
-        return Definition.model_validate(document)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "definition"
-        raise InvalidParameterError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
 def publish(change: Change, name: str, document: Any, *, author: str) -> int:
