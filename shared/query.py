@@ -195,7 +195,7 @@ class AskQuestion:
     ) -> tuple[Body, dict[str, float]]:
         started = time.perf_counter()
         facts = self._facts(asked, lake)
-        context = self._context(asked, lake, facts)
+        context = replace(self._context(asked, lake, facts), rows_wanted=offset + limit + 1)
         wanted = asked.question.statement(context)
         if isinstance(wanted, StrangerStatement):
             return self._of_stranger(
@@ -203,7 +203,8 @@ class AskQuestion:
             )
         for sql in asked.question.keeps(context):
             lake.duck.once(sql)
-        page = f"SELECT * FROM (\n{wanted.sql}\n) LIMIT {limit + 1} OFFSET {offset}"
+        # In the statement itself: then the engine sorts no more than the page needs, and works out what is shown of it.
+        page = f"{wanted.sql}\nLIMIT {limit + 1} OFFSET {offset}"
         as_table = asked.format in ("parquet", "arrow")
         if as_table:
             lake.duck.execute(f"CREATE OR REPLACE TEMP TABLE {_PAGE} AS {page}", wanted.values)

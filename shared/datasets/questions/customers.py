@@ -13,7 +13,9 @@ from shared.sql.load import statement
 
 HISTORY = ("sales/facts_of_orders", "sales/factors", "sales/converted", "sales/currencies")
 """The SQL by which every customer's orders are read."""
-TOTALS = (*HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/whole")
+TOTALS = (
+    *HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/totals_of_currency", "customers/whole",
+)  # fmt: skip
 
 
 class ComparedCustomers(SalesQuestion):
@@ -69,12 +71,18 @@ class ComparedCustomers(SalesQuestion):
     def totals(self, context: Context) -> Statement:
         """CTEs up to ``totals``, one row per customer, and ``whole``."""
         history = self.history(context)
-        totals = "customers/totals_of_rollup" if self.of_all_time(context) else "customers/totals"
-        sql = (
-            f"{history.sql}, totals AS MATERIALIZED (\n{statement(totals)}\n), "
-            f"whole AS MATERIALIZED (\n{statement('customers/whole')}\n)"
-        )
-        return Statement(sql, {**history.values, "range_from": self.range_start(context)}, has_seen=True)
+        values = {**history.values, "range_from": self.range_start(context)}
+        if not self.of_all_time(context):
+            totals = statement("customers/totals")
+        elif self.currency is not None and self.is_named(context):
+            # One row per customer, and nothing to look at: the rows need not be held for a second reading.
+            seen = "SELECT [$currency, $currency, NULL, $until] AS seen"
+            sql = f"{history.sql}, totals AS (\n{statement('customers/totals_of_currency')}\n), whole AS ({seen})"
+            return Statement(sql, values, has_seen=True)
+        else:
+            totals = statement("customers/totals_of_rollup")
+        whole = f"whole AS MATERIALIZED (\n{statement('customers/whole')}\n)"
+        return Statement(f"{history.sql}, totals AS MATERIALIZED (\n{totals}\n), {whole}", values, has_seen=True)
 
     def of_all_time(self, context: Context) -> bool:
         """Whether the rollup of customers tells their totals: nothing is left out but currencies and customers."""

@@ -102,9 +102,14 @@ class CustomerTop(ComparedCustomers):
     def _answer(self, context: Context) -> Statement:
         totals = self.totals(context)
         days = (f"({self.local(f'{one}_at', context)})::DATE AS {one}_day" for one in ("first", "last"))
-        dated = f"dated AS (SELECT *, {', '.join(days)} FROM totals)"
-        values = {**totals.values, "by": self.by, "sees_personal": context.sees_personal}
-        return replace(totals, sql=f"{totals.sql}, {dated} FROM (\n{statement('customers/top')}\n)", values=values)
+        amount = f"{'-' if self.by == 'returns' else ''}{self.by} AS amount"
+        bought = f"bought AS (SELECT *, {amount}, {', '.join(days)} FROM totals WHERE orders > 0)"
+        values = {
+            **totals.values,
+            "sees_personal": context.sees_personal,
+            "rows_wanted": None if self.compare else context.rows_wanted,
+        }
+        return replace(totals, sql=f"{totals.sql}, {bought} FROM (\n{statement('customers/top')}\n)", values=values)
 
     @property
     def personal(self) -> bool:

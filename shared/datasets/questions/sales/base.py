@@ -27,7 +27,7 @@ NAMED = ("product", "customer")
 """Dimensions whose values are ids."""
 
 FACTS = (
-    "sales/facts_of_orders", "sales/facts_of_lines", "sales/orders_of_lines", "sales/factors", "sales/kept_factors",
+    "sales/facts_of_orders", "sales/facts_of_lines", "sales/sums_of_lines", "sales/factors", "sales/kept_factors",
     "sales/converted", "sales/sums", "sales/metrics", "sales/whole", "sales/currencies",
 )  # fmt: skip
 NO_VALUE = "NULL::BOOLEAN"
@@ -147,9 +147,7 @@ class SalesQuestion(RangeQuestion):
             return None
         if self.convert is not None and zone_named(context.timezone).key != zone.key:
             return None
-        default = default_of(context.currency)
-        unnamed = not context.places or any(currency is None for *_, currency in context.places)
-        if unnamed and places.only.get("currency") == [context.currency.upper()]:
+        if "currency" in places.only and not self.is_named(context):
             # Two values of the rollup, whose customers are not those of both together.
             return None
         try:
@@ -160,7 +158,7 @@ class SalesQuestion(RangeQuestion):
             "zone": zone.key,
             "adjustments": "adjustments" in (self.include or ()),
             "zeros": "zero" in (self.include or ()),
-            "default_currency": default,
+            "default_currency": default_of(context.currency),
             "country": places.only.get("country"),
             "channel": places.only.get("channel"),
             "currency": next(iter(places.only.get("currency", ())), None),
@@ -180,6 +178,11 @@ class SalesQuestion(RangeQuestion):
         }
         asked = Places({name: values for name, values in only.items() if values is not None}, self.dimension_asked())
         return asked.reduced(context.places, default_of(context.currency))
+
+    def is_named(self, context: Context) -> bool:
+        """Whether all amounts in the asked currency name it, so that it is one value of the rollups."""
+        unnamed = not context.places or any(currency is None for *_, currency in context.places)
+        return not unnamed or str(self.currency).upper() != context.currency.upper()
 
     def factors(self, context: Context) -> Factors:
         """What converts into the asked currency."""
@@ -209,10 +212,10 @@ class SalesQuestion(RangeQuestion):
 
     def added_up(self, facts: Statement, buckets: str) -> Statement:
         """CTEs up to ``metrics``, per bucket and value of ``buckets``, which is SQL over ``facts``."""
-        ctes = f"buckets AS ({buckets})"
-        if self.reads_lines():
-            ctes = f"line_{ctes}, buckets AS (\n{statement('sales/orders_of_lines')}\n)"
-        ctes = f"{ctes}, sums AS (\n{statement('sales/sums')}\n)"
+        of_lines = self.reads_lines()
+        # The lines are looked at twice, and would be read twice.
+        ctes = f"buckets AS {'MATERIALIZED ' if of_lines else ''}({buckets})"
+        ctes = f"{ctes}, sums AS (\n{statement('sales/sums_of_lines' if of_lines else 'sales/sums')}\n)"
         sql = f"WITH {facts.sql}, {ctes}, metrics AS MATERIALIZED (\n{statement('sales/metrics')}\n)"
         return Statement(sql, facts.values, has_seen=True)
 
