@@ -432,12 +432,13 @@ def test_a_remote_installation_is_used_through_its_api(run, tmp_path):
     remote = ("--url", run.url, "--key", f"@{key}")
     (told,) = elsewhere.json("upload", elsewhere.file("o.csv", ORDERS), "--dataset", "orders", *remote)
     assert (told["status"], told["accepted"]) == ("loaded", 2)
-    assert float(json.loads(elsewhere("ask", "sales/summary", *remote))["rows"][0]["net_sales"]) == 30.5
+    answer = json.loads(elsewhere("ask", "sales/summary", *remote))
+    assert float(answer["rows"][0]["net_sales"]) == 30.5
     assert "invalid_parameter" in elsewhere("ask", "sales/summary", "no_such=1", *remote, code=2)
     assert "Did you mean sales/summary?" in elsewhere("ask", "sales/sumary", *remote, code=2)
     with_path = ("--url", f"{run.url}/v1/", "--key", f"@{key}")
     # Of one snapshot: what models found may be committed in between.
-    answers = [elsewhere("ask", "sales/summary", f"snapshot={told["snapshot"]}", *where) for where in (with_path, remote)]
+    answers = [elsewhere("ask", "sales/summary", f"snapshot={answer['snapshot']}", *where) for where in (with_path, remote)]
     assert answers[0] == answers[1]
     bad = elsewhere.file("bad.csv", ORDERS.replace("1,", "b,") + "x,never,c,1\n")
     assert "ordered_at type never" in " ".join(elsewhere("upload", bad, "--dataset", "orders", *remote, code=1).split())
