@@ -438,8 +438,8 @@ def test_a_remote_installation_is_used_through_its_api(run, tmp_path):
     assert "Did you mean sales/summary?" in elsewhere("ask", "sales/sumary", *remote, code=2)
     with_path = ("--url", f"{run.url}/v1/", "--key", f"@{key}")
     # Of one snapshot: what models found may be committed in between.
-    answers = [elsewhere("ask", "sales/summary", f"snapshot={answer['snapshot']}", *where) for where in (with_path, remote)]
-    assert answers[0] == answers[1]
+    pinned = ("ask", "sales/summary", f"snapshot={answer['snapshot']}")
+    assert elsewhere(*pinned, *with_path) == elsewhere(*pinned, *remote)
     bad = elsewhere.file("bad.csv", ORDERS.replace("1,", "b,") + "x,never,c,1\n")
     assert "ordered_at type never" in " ".join(elsewhere("upload", bad, "--dataset", "orders", *remote, code=1).split())
     dates = elsewhere.file("d.csv", "order_id,ordered_at,customer_id,total\n1,03/04/2024,c,5\n2,05/06/2024,c,6\n")
