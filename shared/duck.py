@@ -107,13 +107,13 @@ class Duck:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self.connection = connection
-        self._done: set[str] = set()
+        self._kept: dict[str, str] = {}
 
-    def once(self, sql: str) -> None:
-        """Run a statement that leaves something in this connection, unless it did before. Raises as ``execute``."""
-        if sql not in self._done:
-            self.execute(sql)
-            self._done.add(sql)
+    def keep(self, table: str, made_of: str, sql: str, parameters: Parameters = None) -> None:
+        """Make a temporary table of a SELECT, unless it is there and made of the same. Raises as ``execute``."""
+        if self._kept.get(table) != made_of:
+            self.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {sql}", parameters)
+            self._kept[table] = made_of
 
     def execute(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows. Raises StatementError, EngineUnavailableError, OutOfMemoryError."""

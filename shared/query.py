@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ from shared.answers.encode import (
 )
 from shared.answers.etags import matches
 from shared.catalog.reader import LakeReader, PinnedLake
-from shared.datasets.question import Context, Question
+from shared.datasets.question import Context, Question, Statement
 from shared.duck import Result, quoted
 from shared.facts import Facts, facts_of
 from shared.paging import Cursors, page_size, subject_of
@@ -201,15 +202,15 @@ class AskQuestion:
             return self._of_stranger(
                 asked, SqlRun(asked.tenant, lake, wanted, limit, offset, asked.format), subject, facts
             )
-        for sql in asked.question.keeps(context):
-            lake.duck.once(sql)
+        for kept in asked.question.keeps(context):
+            lake.duck.keep(kept.name, kept.made_of, kept.statement.sql, _bound(kept.statement))
         # In the statement itself: then the engine sorts no more than the page needs, and works out what is shown of it.
         page = f"{wanted.sql}\nLIMIT {limit + 1} OFFSET {offset}"
         as_table = asked.format in ("parquet", "arrow")
         if as_table:
-            lake.duck.execute(f"CREATE OR REPLACE TEMP TABLE {_PAGE} AS {page}", wanted.values)
+            lake.duck.execute(f"CREATE OR REPLACE TEMP TABLE {_PAGE} AS {page}", _bound(wanted))
             page = f"FROM {_PAGE}"
-        result = lake.duck.query(page, {} if as_table else wanted.values)
+        result = lake.duck.query(page, {} if as_table else _bound(wanted))
         seen = None
         if wanted.has_seen:
             result, seen = _without_seen(result)
@@ -276,6 +277,7 @@ class AskQuestion:
             tables=frozenset(facts.files),
             rate_currencies=facts.rate_currencies,
             fits=facts.fits,
+            customers=facts.customers,
         )
 
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
@@ -300,6 +302,12 @@ class AskQuestion:
 
 
 _PAGE = "temp.answer_page"
+_PARAMETER = re.compile(r"\$([a-z]\w*)")
+
+
+def _bound(wanted: Statement) -> dict[str, Any]:
+    """The values that the SQL names; the engine refuses others, and what is kept needs them no more."""
+    return {name: wanted.values[name] for name in set(_PARAMETER.findall(wanted.sql)) if name in wanted.values}
 
 
 def _encoded(asked: Asked, lake: PinnedLake, told: Mapping[str, Any], result: Result) -> bytes:

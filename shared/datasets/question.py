@@ -56,6 +56,8 @@ class Context:
     """The currencies that have rates."""
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
     """The fits of the snapshot, by model and currency."""
+    customers: int = 0
+    """Rows of the rollup of customers."""
     rows_wanted: int | None = None
     """How many rows from the first on are looked at; a statement may leave out those after them. None: all."""
 
@@ -68,6 +70,25 @@ class Statement:
     values: Mapping[str, Any] = field(default_factory=dict)
     has_seen: bool = False
     """Its last column, ``_seen``, is the same in every row and no part of the answer; see ``Question.doubts``."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A temporary table in the memory of a connection: what many questions about a snapshot have in common.
+
+    It is made of the rows of a statement, and made anew when it is needed of another one, or of other values.
+    """
+
+    name: str
+    statement: Statement
+    after: tuple[Kept, ...] = ()
+    """The tables that its statement reads."""
+
+    @property
+    def made_of(self) -> str:
+        """The same for the same rows of the same snapshot."""
+        used = sorted(self.statement.values.items())
+        return repr((self.statement.sql, used, [one.made_of for one in self.after]))
 
 
 class Question(BaseModel):
@@ -113,8 +134,8 @@ class Question(BaseModel):
         """The SQL it is made of, by name."""
         return {name: statement(name) for name in cls.sql_names}
 
-    def keeps(self, context: Context) -> tuple[str, ...]:
-        """SQL that brings what these parameters need into the memory of a connection, each run once in it."""
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """What these parameters need in the memory of a connection, in the order in which it is made."""
         return ()
 
     def based_on(self, context: Context) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, time, timedelta
 from typing import Any, ClassVar
 
-from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.question import Context, Kept, Rows, Statement
 from shared.datasets.questions.ranges import local_time
 from shared.datasets.questions.sales import SalesQuestion
 from shared.sql.load import statement
@@ -16,6 +17,9 @@ HISTORY = ("sales/facts_of_orders", "sales/factors", "sales/converted", "sales/c
 TOTALS = (
     *HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/totals_of_currency", "customers/whole",
 )  # fmt: skip
+
+MAX_KEPT = 2_000_000
+"""Customers that a connection keeps the totals of: some 150 bytes each."""
 
 
 class ComparedCustomers(SalesQuestion):
@@ -28,6 +32,9 @@ class ComparedCustomers(SalesQuestion):
     judged by all orders before `to`, also by those before `from`. What country, channel, kind or currency filter
     out is not there at all: a first order is then the first of that country.
     """
+
+    of_totals: ClassVar[bool] = False
+    """Whether the totals of all customers are asked for."""
 
     customers: ClassVar[str] = "known"  # type: ignore[misc] # a parameter of sales, but not of customers
     product: ClassVar[None] = None  # type: ignore[misc] # as above
@@ -70,19 +77,43 @@ class ComparedCustomers(SalesQuestion):
 
     def totals(self, context: Context) -> Statement:
         """CTEs up to ``totals``, one row per customer, and ``whole``."""
+        if self.kept_totals(context):
+            history = self.history(context)
+            sql = f"{history.sql}, totals AS (FROM kept_totals), whole AS (FROM kept_whole)"
+            return replace(history, sql=sql, values={**history.values, "range_from": self.range_start(context)})
+        totals, whole = self.totals_and_whole(context)
+        sql = f"{totals.sql}, whole AS MATERIALIZED (\n{whole.sql}\n)"
+        return replace(totals, sql=sql, values={**totals.values, **whole.values})
+
+    def totals_and_whole(self, context: Context) -> tuple[Statement, Statement]:
+        """CTEs up to ``totals``, and what all of them together have to be looked at for."""
         history = self.history(context)
-        values = {**history.values, "range_from": self.range_start(context)}
-        if not self.of_all_time(context):
-            totals = statement("customers/totals")
-        elif self.currency is not None and self.is_named(context):
-            # One row per customer, and nothing to look at: the rows need not be held for a second reading.
-            seen = "SELECT [$currency, $currency, NULL, $until] AS seen"
-            sql = f"{history.sql}, totals AS (\n{statement('customers/totals_of_currency')}\n), whole AS ({seen})"
-            return Statement(sql, values, has_seen=True)
-        else:
-            totals = statement("customers/totals_of_rollup")
-        whole = f"whole AS MATERIALIZED (\n{statement('customers/whole')}\n)"
-        return Statement(f"{history.sql}, totals AS MATERIALIZED (\n{totals}\n), {whole}", values, has_seen=True)
+        name, whole = "customers/totals", Statement(statement("customers/whole"), {"until": history.values["until"]})
+        if self.of_all_time(context):
+            name = "customers/totals_of_rollup"
+            if self.currency is not None and self.is_named(context):
+                name = "customers/totals_of_currency"
+                whole = replace(whole, sql="SELECT [$currency, $currency, NULL, $until] AS seen")
+        totals = f"{history.sql}, totals AS MATERIALIZED (\n{statement(name)}\n)"
+        return replace(history, sql=totals, values={**history.values, "range_from": self.range_start(context)}), whole
+
+    def kept_totals(self, context: Context) -> tuple[Kept, ...]:
+        """The totals as a connection keeps them, so that all questions about the same customers share them.
+
+        None where only some customers are asked about, or two ranges, or the customers are too many.
+        """
+        alone = self.compare is None and self._back is None and self.customer is None
+        if not alone or not 0 < context.customers <= MAX_KEPT:
+            return ()
+        totals, whole = self.totals_and_whole(context)
+        values = {**totals.values, **whole.values}
+        kept = Kept("kept_totals", replace(totals, sql=f"{totals.sql} FROM totals"))
+        looked = Statement(f"WITH totals AS (FROM kept_totals) {whole.sql}", values)
+        return kept, Kept("kept_whole", looked, after=(kept,))
+
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See Question."""
+        return (*super().keeps(context), *(self.kept_totals(context) if self.of_totals else ()))
 
     def of_all_time(self, context: Context) -> bool:
         """Whether the rollup of customers tells their totals: nothing is left out but currencies and customers."""

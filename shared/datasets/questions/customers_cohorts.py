@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Statement
+from shared.datasets.question import Context, Kept, Statement
 from shared.datasets.questions.customers import HISTORY, CustomerQuestion
 from shared.datasets.questions.ranges import MAX_PERIODS
 from shared.datasets.questions.sales import STEPS
@@ -37,7 +37,7 @@ class CustomerCohorts(CustomerQuestion):
     """
 
     name: ClassVar[str] = "customers/cohorts"
-    sql_names: ClassVar[tuple[str, ...]] = (*HISTORY, "customers/cohorts")
+    sql_names: ClassVar[tuple[str, ...]] = (*HISTORY, "customers/cohort_cells", "customers/cohorts")
     title: ClassVar[str] = "Customer cohorts"
     columns: ClassVar[tuple[str, ...]] = ("cohort", "offset", "size", "customers", "orders", "cell")
     example: ClassVar[Mapping[str, str]] = {"from": "2011-09-01", "timezone": "Europe/London"}
@@ -58,26 +58,35 @@ class CustomerCohorts(CustomerQuestion):
         """See Question."""
         if self.type == "unbounded" and self.metric != "retention":
             raise InvalidParameterError("type: unbounded is a kind of metric=retention")
-        history = self.history(context)
         self._require_few_cells(context)
-        bucket = f"date_trunc('{self.grain}', {self.local('ordered_at', context)})"
-        start = self.range_start(context)
+        cells = self._cells(context)
         values = {
-            **history.values,
-            "local_from": start and start.astimezone(self.zone(context)).replace(tzinfo=None),
+            **cells.values,
             "local_until": self.local_until(context),
-            "grain": self.grain,
             "step": STEPS[self.grain],
             "metric": self.metric,
             "unbounded": self.type == "unbounded",
             "periods": MAX_PERIODS if self.periods is None else self.periods,
             "local_last": self.local_until(context) - timedelta(microseconds=1),
         }
-        sql = (
-            f"{history.sql}, dated AS (SELECT *, {bucket} AS bucket FROM facts) "
-            f"FROM (\n{statement('customers/cohorts')}\n)"
-        )
-        return replace(history, sql=sql, values=values)
+        sql = f"WITH cells AS (FROM kept_cells) FROM (\n{statement('customers/cohorts')}\n)"
+        return replace(cells, sql=sql, values=values)
+
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See Question: the cells, which all metrics of the same cohorts share."""
+        return (*super().keeps(context), Kept("kept_cells", self._cells(context)))
+
+    def _cells(self, context: Context) -> Statement:
+        """What the customers of each cohort did in each period."""
+        history, start = self.history(context), self.range_start(context)
+        bucket = f"date_trunc('{self.grain}', {self.local('ordered_at', context)})"
+        dated = f"{history.sql}, dated AS (SELECT *, {bucket} AS bucket FROM facts)"
+        values = {
+            **history.values,
+            "local_from": start and start.astimezone(self.zone(context)).replace(tzinfo=None),
+            "grain": self.grain,
+        }
+        return replace(history, sql=f"{dated} FROM (\n{statement('customers/cohort_cells')}\n)", values=values)
 
     def _require_few_cells(self, context: Context) -> None:
         """Raises InvalidParameterError above MAX_PERIODS cells."""

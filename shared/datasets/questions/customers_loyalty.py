@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Statement
+from shared.datasets.question import Context, Kept, Statement
 from shared.datasets.questions.comparison import Measures
 from shared.datasets.questions.customers import HISTORY, TOTALS, ComparedCustomers
 from shared.sql.load import statement
@@ -30,7 +30,9 @@ class CustomerRepeatRate(ComparedCustomers):
     """
 
     name: ClassVar[str] = "customers/repeat-rate"
-    sql_names: ClassVar[tuple[str, ...]] = (*HISTORY, "customers/gaps", "customers/repeat_rate")
+    sql_names: ClassVar[tuple[str, ...]] = (
+        *HISTORY, "customers/gaps", "customers/repeat_steps", "customers/repeat_rate",
+    )  # fmt: skip
     title: ClassVar[str] = "Repeat rate"
     columns: ClassVar[tuple[str, ...]] = (
         "order_number", "customers", "repeat_customers", "repeat_rate", "mean_days_between", "median_days_between",
@@ -51,15 +53,23 @@ class CustomerRepeatRate(ComparedCustomers):
             order="answer.order_number NULLS FIRST", of_both=True,
         )  # fmt: skip
 
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See Question: the steps of one range."""
+        if self.compare is not None:
+            return super().keeps(context)
+        return (*super().keeps(context), Kept("kept_steps", self._steps(context)))
+
     def _answer(self, context: Context) -> Statement:
+        steps = self._steps(context)
+        of_range = "FROM kept_steps" if self.compare is None and self._back is None else steps.sql
+        sql = f"WITH steps AS (\n{of_range}\n) {statement('customers/repeat_rate')}"
+        return replace(steps, sql=sql, values={**steps.values, "up_to": self.up_to})
+
+    def _steps(self, context: Context) -> Statement:
         history = self.history(context)
-        sql = (
-            f"{history.sql}, gaps AS MATERIALIZED (\n{statement('customers/gaps')}\n) "
-            f"FROM (\n{statement('customers/repeat_rate')}\n)"
-        )
-        return replace(
-            history, sql=sql, values={**history.values, "range_from": self.range_start(context), "up_to": self.up_to}
-        )
+        gaps = f"{history.sql}, gaps AS MATERIALIZED (\n{statement('customers/gaps')}\n)"
+        sql = f"{gaps} FROM (\n{statement('customers/repeat_steps')}\n)"
+        return replace(history, sql=sql, values={**history.values, "range_from": self.range_start(context)})
 
 
 class CustomerTop(ComparedCustomers):
@@ -83,6 +93,7 @@ class CustomerTop(ComparedCustomers):
         "last_order", "share_of_metric", "running_share",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London", "limit": "3"}
+    of_totals: ClassVar[bool] = True
     measures: ClassVar[Measures] = Measures(("gross_sales", "returns", "net_sales", "orders", "units"))
 
     by: Annotated[

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Statement
+from shared.datasets.question import Context, Kept, Statement
 from shared.datasets.questions.comparison import Measures
 from shared.datasets.questions.customers import TOTALS, ComparedCustomers
 from shared.datasets.questions.customers_groups import OTHER, PROSPECTS, SHOPIFY, rules, segment_of
@@ -74,6 +74,12 @@ class ScoredCustomers(ComparedCustomers):
     def segmented(self, context: Context) -> Statement:
         """CTEs up to ``segmented``, one row per scored customer. Raises InvalidParameterError."""
         totals = self.everybody().totals(context)
+        if self.kept_scores(context):
+            return replace(totals, sql=f"{totals.sql}, segmented AS (FROM kept_scores)")
+        return self.scored(context, totals)
+
+    def scored(self, context: Context, totals: Statement) -> Statement:
+        """The same, from CTEs up to ``totals``."""
         dated = f"dated AS (SELECT *, ({self.local('last_at', context)})::DATE AS last_day FROM totals)"
         sql = (
             f"{totals.sql}, {dated}, recent AS (\n{statement('customers/recent')}\n), "
@@ -85,6 +91,18 @@ class ScoredCustomers(ComparedCustomers):
         if self.bins == "fixed":
             values |= {name: _limits(name, getattr(self, name)) for name in ("recency", "frequency", "monetary")}
         return replace(totals, sql=sql, values=values)
+
+    def kept_scores(self, context: Context) -> tuple[Kept, ...]:
+        """The scores as a connection keeps them, where it keeps the totals."""
+        totals = self.everybody().kept_totals(context)
+        if not totals:
+            return ()
+        scored = self.scored(context, Statement("WITH totals AS (FROM kept_totals)"))
+        return (Kept("kept_scores", replace(scored, sql=f"{scored.sql} FROM segmented"), after=totals),)
+
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See Question."""
+        return (*super().keeps(context), *self.everybody().kept_totals(context), *self.kept_scores(context))
 
     def rules(self) -> list[str]:
         """The map, as text."""

@@ -93,7 +93,7 @@ CROSS JOIN typical
 CROSS JOIN recent_orders
 CROSS JOIN favourites
 LEFT JOIN worth ON true
-LEFT JOIN with_days AS totals ON totals.customer_id = asked.customer_id
-LEFT JOIN segmented ON segmented.customer_id = asked.customer_id
-LEFT JOIN customers ON customers.customer_id = asked.customer_id
+LEFT JOIN (FROM with_days WHERE customer_id = $customer_id) AS totals ON true
+LEFT JOIN (FROM segmented WHERE customer_id = $customer_id) AS segmented ON true
+LEFT JOIN (FROM customers WHERE customer_id = $customer_id) AS customers ON true
 ORDER BY asked.customer_id

@@ -1,32 +1,4 @@
--- How many customers ordered so often, how many went on, and how long it took them: all together, then order by order.
-WITH counted AS (
-    SELECT
-        number,
-        count(*)                         AS customers,
-        avg(gap)                         AS mean_gap,
-        median(gap)                      AS median_gap
-    FROM gaps
-    GROUP BY number
-),
-
-steps AS (
-    SELECT
-        number,
-        customers,
-        coalesce(lead(customers) OVER (ORDER BY number), 0)     AS went_on,
-        lead(mean_gap) OVER (ORDER BY number)                   AS mean_gap,
-        lead(median_gap) OVER (ORDER BY number)                 AS median_gap
-    FROM counted
-    UNION ALL
-    SELECT
-        NULL,
-        count(*) FILTER (number = 1),
-        count(*) FILTER (number = 2),
-        avg(gap),
-        median(gap)
-    FROM gaps
-)
-
+-- The first of `steps`: all together, then order by order.
 SELECT
     number::BIGINT                                                  AS order_number,
     customers::BIGINT                                               AS customers,

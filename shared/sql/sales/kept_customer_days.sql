@@ -1,5 +1,4 @@
 -- The rollup of customers by day, added up, like kept_days.
-CREATE TEMP TABLE kept_customer_days AS
 SELECT zone, day, previous_day, sum(customers)::BIGINT AS customers
 FROM teal.customer_days
 WHERE dimension IS NULL

@@ -1,5 +1,4 @@
 -- The rollup of customers by day of each value of one dimension, added up, like kept_days.
-CREATE TEMP TABLE kept_customers_of_{dimension} AS
 SELECT zone, value, day, previous_day, sum(customers)::BIGINT AS customers
 FROM teal.customer_days
 WHERE dimension = '{dimension}'

@@ -1,5 +1,4 @@
 -- The rollup of days, added up by country, channel and currency, like kept_days.
-CREATE TEMP TABLE kept_day_places AS
 SELECT
     zone,
     day,

@@ -1,5 +1,4 @@
 -- The rollup of days, added up by currency, in the memory of a connection: asked for one snapshot after the other it is read once.
-CREATE TEMP TABLE kept_days AS
 SELECT
     zone,
     day,

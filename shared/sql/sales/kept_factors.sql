@@ -1,6 +1,5 @@
 -- The factor into one currency of each currency and day, in the memory of a connection: that of the newest rate of the day or of up
 -- to 31 days before.
-CREATE TEMP TABLE kept_factors_{currency} AS
 WITH factors AS (
 {factors}
 )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from shared.datasets.question import Context, Rows, Statement
+from shared.datasets.question import Context, Kept, Rows, Statement
 from shared.datasets.questions.clocks import Clock, clock
 from shared.datasets.questions.comparison import SALES, Compare, Measures, compared, renamed
 from shared.datasets.questions.currency import Currency, code_of, default_of, shown
@@ -188,7 +188,7 @@ class SalesQuestion(RangeQuestion):
         """What converts into the asked currency."""
         return factors_into(str(self.convert).upper(), context.rate_currencies)
 
-    def keeps(self, context: Context) -> tuple[str, ...]:
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
         """See Question."""
         factors = self.factors(context).kept if self.convert else ()
         if not self.of_days or not context.rollup_zone or not self.places(context).are_known:

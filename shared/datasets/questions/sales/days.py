@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from shared.datasets.question import Place, Statement
+from shared.datasets.question import Kept, Place, Statement
 from shared.sql.load import statement
 
 DAYS = (
@@ -64,13 +64,14 @@ class Places:
         lone = all(dimension == self.grouped_by or len(values) == 1 for dimension, values in self.only.items())
         return len(self.dimensions) <= 1 and self.dimensions <= {"country", "channel", "currency"} and lone
 
-    def kept(self) -> tuple[str, ...]:
-        """The statements that bring the rollups they need into the memory of a connection."""
-        in_place = self.dimensions & {"country", "channel"}
-        days = statement("sales/kept_day_places" if in_place else "sales/kept_days")
+    def kept(self) -> tuple[Kept, ...]:
+        """The rollups they need."""
+        days = _kept("kept_day_places" if self.dimensions & {"country", "channel"} else "kept_days")
         if not self.dimensions:
-            return days, statement("sales/kept_customer_days")
-        return days, _of(self.dimensions, "sales/kept_customers_of")
+            return days, _kept("kept_customer_days")
+        (dimension,) = self.dimensions
+        rows = Statement(_of(self.dimensions, "sales/kept_customers_of"))
+        return days, Kept(f"kept_customers_of_{dimension}", rows)
 
     def sums(
         self, days: Days, first: date | None, last: date | None, values: Mapping[str, Any], factors: str
@@ -118,7 +119,7 @@ class Factors:
     """SQL for what one unit of each currency was worth on each day, and what has to be ``kept`` for it."""
 
     sql: str
-    kept: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 def factors_into(currency: str, known: frozenset[str]) -> Factors:
@@ -128,8 +129,8 @@ def factors_into(currency: str, known: frozenset[str]) -> Factors:
             "SELECT NULL::VARCHAR AS currency, NULL::DATE AS day, NULL::DECIMAL(20, 12) AS factor WHERE false"
         )
     factors = statement("sales/factors").replace("$convert", f"'{currency}'")
-    kept = statement("sales/kept_factors").replace("{currency}", currency).replace("{factors}", factors)
-    return Factors(f"FROM kept_factors_{currency}", (kept,))
+    kept = Kept(f"kept_factors_{currency}", Statement(statement("sales/kept_factors").replace("{factors}", factors)))
+    return Factors(f"FROM {kept.name}", (kept,))
 
 
 def facts_of(found: str, converted: str = "", factors: str = "") -> list[str]:
@@ -152,6 +153,11 @@ def local_midnight(moment: datetime | None, zone: ZoneInfo) -> date | None:
     if datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() != moment.timestamp():
         raise ValueError("not the beginning of a day")
     return day
+
+
+def _kept(name: str) -> Kept:
+    """A rollup as it is kept, under the name of its statement."""
+    return Kept(name, Statement(statement(f"sales/{name}")))
 
 
 def _of(dimensions: set[str], name: str) -> str:

@@ -1,0 +1,3 @@
+-- Rows of the rollup of customers: one for each customer and currency.
+SELECT count(*)
+FROM teal.customer_totals
