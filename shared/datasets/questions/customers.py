@@ -18,7 +18,7 @@ TOTALS = (
     *HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/totals_of_currency", "customers/whole",
 )  # fmt: skip
 
-MAX_KEPT = 2_000_000
+MAX_KEPT = 5_000_000
 """Customers that a connection keeps the totals of: some 150 bytes each."""
 
 

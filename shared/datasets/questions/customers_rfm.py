@@ -163,7 +163,8 @@ class CustomerSegments(ScoredCustomers):
 
     name: ClassVar[str] = "customers/segments"
     sql_names: ClassVar[tuple[str, ...]] = (
-        *TOTALS, *SCORES, "customers/buyers", "customers/buyers_of_rollup", "customers/segments",
+        *TOTALS, *SCORES, "customers/buyers", "customers/buyers_of_rollup",
+        "customers/segments_found", "customers/segments",
     )  # fmt: skip
     title: ClassVar[str] = "Customer segments"
     columns: ClassVar[tuple[str, ...]] = (
@@ -202,18 +203,32 @@ class CustomerSegments(ScoredCustomers):
         return self.model_copy(update=ends)
 
     def _answer(self, context: Context) -> Statement:
-        segmented = self.segmented(context)
+        ctes, found = self.segmented(context), self._found(context)
+        if self.kept_scores(context):
+            found = replace(found, sql="FROM kept_segments")
         names = list(dict.fromkeys(rule.segment for rule in rules(self.rules())))
-        always = [*names, PROSPECTS]
         values: dict[str, Any] = {
-            **segmented.values,
-            "until_at": self.until(context),
-            "always": always,
+            **ctes.values,
+            **found.values,
+            "always": [*names, PROSPECTS],
             "segments": [*names, *([] if OTHER in names else [OTHER]), PROSPECTS, None],
         }
+        sql = f"{ctes.sql}, found AS (\n{found.sql}\n) FROM (\n{statement('customers/segments')}\n)"
+        return replace(ctes, sql=sql, values=values)
+
+    def _found(self, context: Context) -> Statement:
+        """What there is of each segment, from ``totals`` and ``segmented``."""
         buyers = "customers/buyers_of_rollup" if context.rollup_zone and self.end is None else "customers/buyers"
-        sql = f"{segmented.sql}, buyers AS (\n{statement(buyers)}\n) FROM (\n{statement('customers/segments')}\n)"
-        return replace(segmented, sql=sql, values=values)
+        sql = f"WITH buyers AS (\n{statement(buyers)}\n) FROM (\n{statement('customers/segments_found')}\n)"
+        values = {"until_at": self.until(context), "country": self.country, "to_at": self.asked_range(context)[1]}
+        return Statement(sql, values)
+
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See ScoredCustomers; and what they come to."""
+        scores, found = self.kept_scores(context), self._found(context)
+        read = "WITH totals AS (FROM kept_totals), segmented AS (FROM kept_scores)"
+        kept = Kept("kept_segments", replace(found, sql=f"{read} FROM (\n{found.sql}\n)"), after=scores)
+        return (*super().keeps(context), *([kept] if scores else []))
 
     def tables(self) -> tuple[str, ...]:
         """See Question."""

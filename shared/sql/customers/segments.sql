@@ -1,27 +1,5 @@
--- Customers, orders and net sales per segment, in the order of the map. Prospects are customers who never bought; those who did,
--- but not in the range, are in none.
-WITH found AS (
-    SELECT
-        segment,
-        count(*)            AS size,
-        sum(orders)         AS orders,
-        sum(net_sales)      AS net_sales,
-        sum(recency_days)   AS days
-    FROM segmented
-    GROUP BY segment
-    UNION ALL
-    SELECT NULL, count(*), 0, sum(net_sales), NULL
-    FROM totals
-    WHERE orders = 0
-    UNION ALL
-    SELECT 'Prospects', count(*), 0, 0, NULL
-    FROM customers
-    ANTI JOIN buyers ON buyers.customer_id = customers.customer_id
-    WHERE (created_at IS NULL OR created_at < $until_at)
-        AND ($country::VARCHAR[] IS NULL OR list_contains($country, country))
-),
-
-listed AS (
+-- The segments of `found` in the order of the map, with their shares.
+WITH listed AS (
     SELECT unnest($segments) AS segment, generate_subscripts($segments, 1) AS place
 ),
 
