@@ -40,7 +40,7 @@ from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.storage.base import ObjectInfo
 from shared.stranger_sql.base import SqlLimits, SqlRunner
-from shared.stranger_sql.in_process import InProcessRunner
+from shared.stranger_sql.cells import CellRunner
 from shared.uploads import UploadRules, Uploads
 from shared.usage import UsageRecord
 from shared.values import UploadedObject
@@ -187,7 +187,7 @@ def ask_question() -> AskQuestion:
 def run_stranger() -> SqlRunner:
     """What runs SQL that is not ours; another way to do so is another class here."""
     chosen = settings()
-    return InProcessRunner(lake_store(), SqlLimits(memory_mb=chosen.memory_limit_mb // 2, threads=chosen.threads))
+    return CellRunner(lake_store(), SqlLimits(memory_mb=chosen.memory_limit_mb // 2, threads=chosen.threads))
 
 
 @cache

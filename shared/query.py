@@ -21,6 +21,7 @@ from shared.answers.encode import (
     Numbers,
     arrow_body,
     csv_body,
+    json_around,
     json_body,
     parquet_body,
 )
@@ -200,7 +201,7 @@ class AskQuestion:
         wanted = asked.question.statement(context)
         if isinstance(wanted, StrangerStatement):
             return self._of_stranger(
-                asked, SqlRun(asked.tenant, lake, wanted, limit, offset, asked.format), subject, facts
+                asked, SqlRun(asked.tenant, lake, wanted, limit, offset, asked.format, asked.numbers), subject, facts
             )
         for kept in asked.question.keeps(context):
             lake.duck.keep(kept.name, kept.made_of, kept.statement.sql, _bound(kept.statement))
@@ -237,11 +238,10 @@ class AskQuestion:
         page = self.run_stranger(run)
         ran = time.perf_counter()
         cursor = self._next(asked, run.lake, subject, run.offset + run.limit) if page.more else None
+        content = page.body
         if asked.format == "json":
-            content = json_body(self._head(asked, run.lake, cursor, {}), page.result, asked.numbers)
-        else:
-            content = page.file or csv_body(page.result.columns, page.result.rows)
-        files, size = facts.touched(asked.question.tables())
+            content = json_around(self._head(asked, run.lake, cursor, {}), page.columns, page.types, page.body)
+        files, size = facts.touched(page.tables)
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
         return Body(content, cursor, size, files), phases
 

@@ -28,7 +28,7 @@ from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits
-from shared.stranger_sql.in_process import InProcessRunner
+from shared.stranger_sql.cells import CellRunner
 from shared.uploads import UploadRules, Uploads
 from tests.shop import TENANT, Shop, shop_on
 
@@ -45,7 +45,7 @@ class PublishedWeb:
     admin: httpx2.Client
     reader: httpx2.Client
     rival: httpx2.Client
-    runner: InProcessRunner
+    runner: CellRunner
     reader_of: Callable[[str], LakeReader] = field(repr=False)
 
     def publish(self, name: str, sql: str, **more: Any) -> httpx2.Response:
@@ -80,7 +80,7 @@ def published_web_on(store: ObjectStore, limits: SqlLimits | None = None) -> Pub
     cursors = Cursors(b"a secret of the tests")
     read_options = frozenset(one.name for one in fields(ReadOptions))
     uploads = Uploads(store, store, reader_of, shop.ingest, cursors, UploadRules("inbox"), read_options)
-    runner = InProcessRunner(store, limits or SqlLimits(seconds=5))
+    runner = CellRunner(store, limits or SqlLimits(seconds=5))
     ask = AskQuestion(reader_of, cursors, AnswerCache(1 << 20), QueryRules(), runner)
     published = PublishedQuestions(reader_of, runner, cursors, uploads)
     rows, keys = Rows(reader_of, cursors), Keys(store)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from shared.answers.encode import Format
+from shared.catalog.stored import lake_prefix
 from shared.catalog.writer import Change
+from shared.sql.load import statement
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits, SqlPage, SqlRun, StrangerStatement
+from shared.stranger_sql.cells import CellRunner
 from shared.stranger_sql.guard import CheckedSql, SqlGuard
-from shared.stranger_sql.in_process import InProcessRunner
+from shared.stranger_sql.locked import LockedDuck, OpenLake, open_locked
 from tests.shop import TENANT, Shop, shop_on
 
 ATTACKS = Path(__file__).parent / "data/attacks"
@@ -35,7 +39,7 @@ class StrangerLake:
     """SQL is checked and run against the newest snapshot."""
 
     shop: Shop
-    runner: InProcessRunner
+    runner: CellRunner
 
     def check(self, sql: str) -> CheckedSql:
         """Raises what the guard raises."""
@@ -55,13 +59,32 @@ class StrangerLake:
     ) -> SqlPage:
         """One page of checked SQL."""
         with self.shop.reader.pin() as lake:
-            checked = SqlGuard(lake.duck, TABLES).check(sql)
-            statement = StrangerStatement(sql, values, checked=checked, types=types or {}, hidden=hidden or {})
-            return self.runner(SqlRun(TENANT, lake, statement, limit, offset, format))
+            asked = StrangerStatement(sql, values, types=types or {}, hidden=hidden or {})
+            return self.runner(SqlRun(TENANT, lake, asked, limit, offset, format))
 
     def rows(self, sql: str, types: Mapping[str, str] | None = None, **told: Any) -> list[tuple[Any, ...]]:
-        """The rows of a page."""
-        return self.run(sql, types, **told).result.rows
+        """The rows of a page; decimals and numbers as Python has them, everything else as JSON writes it."""
+        return rows_of(self.run(sql, types, **told))
+
+    def opened(self, folder: Path) -> LockedDuck:
+        """What a cell opens, without the cell and without the guard."""
+        with self.shop.reader.pin() as lake:
+            catalog = folder / "catalog.ducklake"
+            catalog.write_bytes(Path(lake.duck.value(statement("lake/place"), {"alias": lake.alias})).read_bytes())
+            prefix = self.runner.store.uri_of(lake_prefix(TENANT))
+            access = replace(self.runner.store.duck_access(), scope=prefix)
+            return open_locked(OpenLake(catalog, f"{prefix}data/", access, lake.snapshot_id), {}, self.runner.limits)
+
+
+def rows_of(page: SqlPage) -> list[tuple[Any, ...]]:
+    """The rows of a page of JSON."""
+    return [
+        tuple(
+            Decimal(value) if kind.startswith("DECIMAL") and value is not None else value
+            for kind, value in zip(page.types, row.values(), strict=True)
+        )
+        for row in json.loads(page.body)
+    ]
 
 
 def stranger_lake(store: ObjectStore, limits: SqlLimits) -> StrangerLake:
@@ -86,4 +109,4 @@ def stranger_lake(store: ObjectStore, limits: SqlLimits) -> StrangerLake:
 
     shop.writer.commit("test", widen)
     shop.reader.refresh()
-    return StrangerLake(shop, InProcessRunner(store, limits))
+    return StrangerLake(shop, CellRunner(store, limits))

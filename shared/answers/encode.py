@@ -52,7 +52,17 @@ def dumped(value: Any, numbers: Numbers = "string") -> bytes:
 
 def json_body(told: Mapping[str, Any], result: Result, numbers: Numbers) -> bytes:
     """The rows as objects, after what is told about them. Decimals are strings, or numbers when so asked."""
-    columns = [{"name": name, "type": kind} for name, kind in zip(result.columns, result.types, strict=True)]
+    return json_around(told, result.columns, result.types, json_rows(result, numbers))
+
+
+def json_around(told: Mapping[str, Any], columns: Sequence[str], types: Sequence[str], rows: bytes) -> bytes:
+    """What is told, then the columns, then rows that are written already."""
+    shown = [{"name": name, "type": kind} for name, kind in zip(columns, types, strict=True)]
+    return dumped({**told, "columns": shown})[:-1] + b',"rows":' + rows + b"}"
+
+
+def json_rows(result: Result, numbers: Numbers) -> bytes:
+    """The rows as a list of objects."""
     values: Iterable[Sequence[Any]] = result.rows
     if numbers == "string" and result.rows:
         # Most values of an answer are decimals; asked about each of them, the encoder takes twice the time.
@@ -60,8 +70,7 @@ def json_body(told: Mapping[str, Any], result: Result, numbers: Numbers) -> byte
         values = zip(
             *(_texts(column) if kind.startswith("DECIMAL") else column for column, kind in by_column), strict=True
         )
-    rows = [dict(zip(result.columns, row, strict=True)) for row in values]
-    return dumped({**told, "columns": columns, "rows": rows}, numbers)
+    return dumped([dict(zip(result.columns, row, strict=True)) for row in values], numbers)
 
 
 def _texts(decimals: Iterable[Decimal | None]) -> list[str | None]:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.answers.encode import Format
+from shared.answers.encode import Format, Numbers
 from shared.catalog.reader import PinnedLake
 from shared.datasets.question import Statement
-from shared.duck import Result
-from shared.stranger_sql.guard import CheckedSql
 
 
 @dataclass(frozen=True)
@@ -31,14 +29,13 @@ class StrangerStatement(Statement):
     ``types`` are the SQL types of its parameters, ``hidden`` the columns, by dataset, that come out empty.
     """
 
-    checked: CheckedSql = field(kw_only=True)
     types: Mapping[str, str] = field(default_factory=dict)
     hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class SqlRun:
-    """One page of a checked statement on a snapshot."""
+    """One page of a statement on a snapshot, as a file of some format; of JSON the list of rows alone."""
 
     tenant: str
     lake: PinnedLake
@@ -46,19 +43,24 @@ class SqlRun:
     limit: int
     offset: int = 0
     format: Format = "json"
+    numbers: Numbers = "string"
 
 
 @dataclass(frozen=True)
 class SqlPage:
-    """What came of it: the columns, and the rows or, as Parquet or Arrow, the file; ``more`` says that more follow."""
+    """What came of it; ``more`` says that more rows follow, ``tables`` are the datasets that were read."""
 
-    result: Result
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    tables: tuple[str, ...]
+    body: bytes
     more: bool
-    file: bytes = b""
 
 
 class SqlRunner(Protocol):
-    """Runs checked SQL. The order of rows is total: the same snapshot and values give the same page every time."""
+    """Runs SQL that somebody else wrote. The order of rows is total: the same snapshot and values give the same page
+    every time."""
 
     def __call__(self, run: SqlRun) -> SqlPage:
-        """Raises InvalidSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError, EngineUnavailableError."""
+        """Raises RefusedSqlError, InvalidSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError,
+        SqlBusyError, EngineUnavailableError."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.errors import AppError, EngineUnavailableError, InputError, LimitError
+from shared.errors import AppError, EngineUnavailableError, InputError, LimitError, UnavailableError
 
 
 class InvalidSqlError(InputError):
@@ -38,6 +38,22 @@ class SqlNeedsTooMuchError(LimitError):
     code = "sql_needs_too_much"
 
 
+class SqlBusyError(UnavailableError):
+    """All cells are taken by other SQL, or by as much of the tenant's own as may run at once."""
+
+    code = "sql_busy"
+    status = 429
+
+
+OF_CODE: dict[str, type[AppError]] = {
+    one.code: one
+    for one in (
+        InvalidSqlError, RefusedSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError,
+        EngineUnavailableError,
+    )
+}  # fmt: skip
+"""What a cell may say that went wrong."""
+
 _MISTAKES = frozenset({"ParserException", "BinderException", "CatalogException", "SyntaxException"})
 _FAILURES = frozenset({"ConversionException", "OutOfRangeException", "TypeMismatchException"})
 MAX_MESSAGE = 300
@@ -64,5 +80,5 @@ def told_error(kind: str, message: str) -> AppError:
     return EngineUnavailableError("The engine could not finish; asking again may help.")
 
 
-KEEPS_SESSION = (InvalidSqlError, FailedSqlError)
-"""Errors after which a session is as good as before; after any other it is thrown away."""
+KEEPS_CELL = (InvalidSqlError, RefusedSqlError, FailedSqlError)
+"""Errors after which a cell is as good as before; after any other it is ended."""

@@ -6,37 +6,56 @@ The rule: everything is opened first, then locked, then read back; what is not a
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from shared.catalog.reader import PinnedLake
-from shared.catalog.stored import lake_prefix
 from shared.duck import Duck, literal, open_duck, quoted
 from shared.errors import EngineUnavailableError
 from shared.sql.load import statement
-from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits
 from shared.stranger_sql.functions import is_system_name
+from shared.values import DuckAccess
 
 LAKE = "lake"
+
+Hidden = Mapping[str, Collection[str]]
+"""Columns by dataset that come out empty."""
+
+
+@dataclass(frozen=True)
+class OpenLake:
+    """What opens a snapshot: a catalog file that nobody else touches, where its data lies, and how that is reached.
+
+    ``data_uri`` ends with a slash.
+    """
+
+    catalog: Path
+    data_uri: str
+    access: DuckAccess
+    snapshot: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """SQL that was checked and made ready to run."""
+
+    sql: str
+    parameters: tuple[str, ...]
+    tables: tuple[str, ...]
 
 
 @dataclass
 class LockedDuck:
-    """An open one; ``prepared`` remembers what was made ready to run, ``expires_at`` is when its credential ends.
-
-    ``spill`` is the one folder it may write to.
-    """
+    """An open one, with the names of its datasets; ``spill`` is the one folder it may write to."""
 
     duck: Duck
     folder: Path
     spill: Path
-    expires_at: datetime | None
-    prepared: dict[str, str] = field(default_factory=dict)
+    tables: frozenset[str]
+    prepared: dict[str, Prepared] = field(default_factory=dict)
 
     def close(self) -> None:
         """Close it and delete what it spilled."""
@@ -44,10 +63,8 @@ class LockedDuck:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def open_locked(
-    store: ObjectStore, tenant: str, lake: PinnedLake, hidden: Mapping[str, frozenset[str]], limits: SqlLimits
-) -> LockedDuck:
-    """Open one for a tenant's snapshot. Raises EngineUnavailableError when it cannot be locked as it must be."""
+def open_locked(lake: OpenLake, hidden: Hidden, limits: SqlLimits) -> LockedDuck:
+    """Open one. Raises EngineUnavailableError when it cannot be locked as it must be."""
     folder = Path(mkdtemp(prefix="teal-sql-"))
     try:
         spill = folder / "spill"
@@ -58,26 +75,21 @@ def open_locked(
             temp_directory=spill,
             max_temp_gb=limits.temp_mb / 1024,
         )
-        # Its own copy, since the reader deletes the one it has when a newer catalog comes.
-        catalog = folder / "catalog.ducklake"
-        shutil.copyfile(str(lake.duck.value(statement("lake/place"), {"alias": lake.alias})), catalog)
-        prefix = store.uri_of(lake_prefix(tenant))
-        access = replace(store.duck_access(), scope=prefix)
-        duck.grant(access, "lake_store")
-        duck.attach(catalog, LAKE, prefix + "data/", read_only=True, snapshot=lake.snapshot_id)
-        files = _show(duck, hidden)
-        if any(not file.startswith(prefix + "data/") or "/../" in file or "?" in file for file in files):
+        duck.grant(lake.access, "lake_store")
+        duck.attach(lake.catalog, LAKE, lake.data_uri, read_only=True, snapshot=lake.snapshot)
+        tables, files = _shown(duck, hidden)
+        if any(not file.startswith(lake.data_uri) or "/../" in file or "?" in file for file in files):
             raise EngineUnavailableError("A file of this lake is not where it must be.")
-        _lock(duck, folder, files)
+        _lock(duck, folder, lake.catalog, files)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    return LockedDuck(duck, folder, spill, access.expires_at)
+    return LockedDuck(duck, folder, spill, tables)
 
 
-def _show(duck: Duck, hidden: Mapping[str, frozenset[str]]) -> list[str]:
-    """Make a view of every dataset, with its hidden columns empty, and return the files they are read from."""
-    files: list[str] = []
+def _shown(duck: Duck, hidden: Hidden) -> tuple[frozenset[str], list[str]]:
+    """Make a view of every dataset, with its hidden columns empty: their names, and the files they are read from."""
+    tables, files = [], []
     # DuckLake's own tables have columns of places in the bucket, which a view has not.
     for (name,) in duck.execute(statement("lake/datasets"), {"alias": LAKE}):
         if is_system_name(name):
@@ -90,10 +102,11 @@ def _show(duck: Duck, hidden: Mapping[str, frozenset[str]]) -> list[str]:
         duck.execute(f"CREATE VIEW memory.main.{quoted(name)} AS SELECT {shown} FROM {LAKE}.main.{quoted(name)}")
         for pair in duck.execute(f"SELECT data_file, delete_file FROM ducklake_list_files('{LAKE}', {literal(name)})"):
             files += [file for file in pair if file]
-    return files
+        tables.append(name)
+    return frozenset(tables), files
 
 
-def _lock(duck: Duck, folder: Path, files: list[str]) -> None:
+def _lock(duck: Duck, folder: Path, catalog: Path, files: list[str]) -> None:
     settings: dict[str, Any] = {
         "max_expression_depth": 250,
         "pivot_limit": 1_000,
@@ -109,7 +122,7 @@ def _lock(duck: Duck, folder: Path, files: list[str]) -> None:
         duck.execute(f"SET {name} = {told}")
     kept = {name: duck.value(f"SELECT current_setting('{name}')") for name in settings}
     # DuckDB adds what it needs itself: the attached catalog, and where it spills.
-    own = {str(folder / "catalog.ducklake") + end for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery")}
+    own = {str(catalog) + end for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery")}
     if (
         kept["enable_external_access"] is not False
         or kept["lock_configuration"] is not True

@@ -42,7 +42,6 @@ class PublishedQuestion(Question):
         return StrangerStatement(
             self.definition.sql,
             values,
-            checked=self.checked,
             types=self.definition.types(),
             hidden={} if context.sees_personal else self.hidden,
         )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import json
 import time
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pandas
 import pyarrow.ipc
 import pytest
 
+from shared.answers.encode import json_rows
 from shared.duck import open_duck
 from shared.errors import AppError
 from shared.storage.folder import FolderStore
@@ -23,15 +26,21 @@ from shared.stranger_sql.errors import (
     SqlTookTooLongError,
     told_error,
 )
-from tests.stranger import StrangerLake, cases, stranger_lake
+from tests.stranger import StrangerLake, cases, rows_of, stranger_lake
 
 SECONDS = 1.0
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory) -> StrangerLake:
+def lake(tmp_path_factory) -> Iterator[StrangerLake]:
     limits = SqlLimits(seconds=SECONDS, answer_bytes=200_000, memory_mb=256, temp_mb=64)
-    return stranger_lake(FolderStore(tmp_path_factory.mktemp("lake")), limits)
+    lake = stranger_lake(FolderStore(tmp_path_factory.mktemp("lake")), limits)
+    yield lake
+    lake.runner.close()
+
+
+def in_any_order(body: bytes) -> list[str]:
+    return sorted(map(json.dumps, json.loads(body)))
 
 
 def named(told: list[tuple[str, str]]) -> dict:
@@ -62,14 +71,14 @@ def test_every_honest_question_is_answered_with_the_same_rows_as_without_us(lake
     page = lake.run(sql)
     plain = sql.partition("; --")[0]
     if lake.check(sql).doubts or "LIMIT" in sql:  # what may differ from one time to the next
-        assert page.result.columns
+        assert page.columns
         return
     lake.shop.reader.refresh()
     with lake.shop.reader.pin() as pinned:
         expected = pinned.duck.query(f"SELECT * FROM ({plain})")
-    assert page.result.columns == expected.columns
-    assert page.result.types == expected.types
-    assert sorted(map(repr, page.result.rows)) == sorted(map(repr, expected.rows))
+    assert page.columns == expected.columns
+    assert page.types == expected.types
+    assert in_any_order(page.body) == in_any_order(json_rows(expected, "string"))
 
 
 @pytest.mark.parametrize("sql", **named(cases("stopped")))
@@ -127,16 +136,13 @@ def test_the_engine_has_no_function_that_is_allowed_without_having_been_looked_a
         "INSTALL spatial",
     ],
 )
-def test_what_the_guard_would_miss_the_engine_refuses(lake, sql):
-    page_of = lake.runner._sessions
-    with lake.shop.reader.pin() as pinned:
-        from shared.stranger_sql.base import SqlRun, StrangerStatement
-        from tests.shop import TENANT
-
-        statement = StrangerStatement("", {}, checked=lake.check("SELECT 1"))
+def test_what_the_guard_would_miss_the_engine_refuses(lake, tmp_path, sql):
+    locked = lake.opened(tmp_path)
+    try:
         with pytest.raises(Exception, match=r"(?i)permission|read-only|lock|not found|cannot|not exist|disabled"):
-            with page_of.lent(SqlRun(TENANT, pinned, statement, 1)) as (_, cursor):
-                cursor.connection.execute(sql).fetchall()
+            locked.duck.connection.execute(sql).fetchall()
+    finally:
+        locked.close()
 
 
 def test_hidden_columns_are_empty_and_cannot_be_asked_for_by_a_condition(lake):
@@ -147,7 +153,7 @@ def test_hidden_columns_are_empty_and_cannot_be_asked_for_by_a_condition(lake):
         ("c1", None, None),
     ]
     assert lake.rows("SELECT count(*) FROM customers WHERE email LIKE 'ann%'", hidden=hidden) == [(0,)]
-    assert lake.run("SELECT email FROM customers", hidden=hidden).result.types == ("VARCHAR",)
+    assert lake.run("SELECT email FROM customers", hidden=hidden).types == ("VARCHAR",)
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -161,7 +167,7 @@ def test_rows_that_tie_in_their_order_come_in_the_order_of_their_columns(lake):
     pages = [
         lake.run("SELECT total, order_id FROM orders ORDER BY total DESC", limit=70, offset=n) for n in (0, 70, 140)
     ]
-    assert [row for page in pages for row in page.result.rows] == expected
+    assert [row for page in pages for row in rows_of(page)] == expected
     assert [page.more for page in pages] == [True, True, False]
     # without an ORDER BY, by all columns; and a LIMIT cuts that order
     assert lake.rows("SELECT total, order_id FROM orders LIMIT 3") == sorted(whole)[:3]
@@ -192,7 +198,7 @@ def test_parameters_are_bound_with_their_type(lake, sql, kind, value, expected):
 
 def test_the_types_of_an_answer_do_not_depend_on_the_values(lake):
     sql = "SELECT $x AS x, total * $x AS y FROM orders LIMIT 1"
-    types = {lake.run(sql, {"x": "DECIMAL(18,4)"}, x=value).result.types for value in (Decimal(1), Decimal("0.25"))}
+    types = {lake.run(sql, {"x": "DECIMAL(18,4)"}, x=value).types for value in (Decimal(1), Decimal("0.25"))}
     assert len(types) == 1
 
 
@@ -211,12 +217,12 @@ def test_every_format_holds_the_same_rows(lake):
     sql = "SELECT status, sum(total) AS total, max(order_ts) AS last FROM orders GROUP BY ALL"
     rows = lake.rows(sql)
     assert [(row[0], row[1]) for row in rows] == [("open", Decimal(500)), ("paid", Decimal(400))]
-    parquet = pandas.read_parquet(io.BytesIO(lake.run(sql, format="parquet").file))
-    arrow = pyarrow.ipc.open_stream(lake.run(sql, format="arrow").file).read_all().to_pandas()
+    parquet = pandas.read_parquet(io.BytesIO(lake.run(sql, format="parquet").body))
+    arrow = pyarrow.ipc.open_stream(lake.run(sql, format="arrow").body).read_all().to_pandas()
     for frame in (parquet, arrow):
         assert list(zip(frame["status"], frame["total"], strict=True)) == [(row[0], row[1]) for row in rows]
     cut = lake.run("SELECT order_id FROM orders", format="parquet", limit=5)
-    assert (len(pandas.read_parquet(io.BytesIO(cut.file))), cut.more) == (5, True)
+    assert (len(pandas.read_parquet(io.BytesIO(cut.body))), cut.more) == (5, True)
 
 
 # --- limits and errors -----------------------------------------------------------------------------------------------
@@ -229,9 +235,9 @@ def test_an_answer_of_too_many_bytes_is_refused(lake):
         lake.run("SELECT string_agg(range::VARCHAR, ',' ORDER BY range) FROM range(100000)")
 
 
-def test_a_query_is_stopped_and_its_session_is_not_used_again(lake):
+def test_a_query_is_stopped_and_its_cell_is_not_used_again(lake):
     def kept() -> set[int]:
-        return {id(one) for one in lake.runner._sessions._kept.values()}
+        return {taken.cell._process.pid for taken in lake.runner._idle}
 
     lake.rows("SELECT 1")
     before, started = kept(), time.monotonic()
