@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from shared.answers.cache import AnswerCache
 from shared.answers.large import LargeAnswers
+from shared.ask_sql import AskSql
 from shared.catalog.stored import StoredCatalog
 from shared.edits import EditRows
 from shared.formats.table import ReadOptions
@@ -211,6 +212,7 @@ def api() -> FastAPI:
     from shared.api.objects import LocalObjects
     from shared.api.published import asking_router, publishing_router
     from shared.api.questions import question_router
+    from shared.api.sql import sql_router
 
     rows = Rows(reader_of, cursors(), settings().max_page_rows)
     return create_app(
@@ -228,6 +230,7 @@ def api() -> FastAPI:
                     lambda _: asking_router(ask_question(), published_questions(), docs_enabled=settings().docs_enabled)
                 ),
                 MoreRoutes(lambda _: publishing_router(published_questions()), scope="admin"),
+                MoreRoutes(lambda _: sql_router(AskSql(reader_of, cursors(), ask_question())), scope="sql"),
             ),
             objects=LocalObjects(
                 store=inbox_store(),

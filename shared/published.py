@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from shared.ask_sql import personal_in
 from shared.catalog.reader import LakeReader, PinnedLake
 from shared.datasets.published import PREFIX, Definition, checked_name
 from shared.datasets.question import Context
@@ -24,7 +25,6 @@ from shared.errors import InvalidParameterError, UnknownQuestionError
 from shared.keys import Principal
 from shared.paging import Cursors, subject_of
 from shared.remembered import Remembered
-from shared.snapshots import contracts_in
 from shared.sql.load import statement as sql_of
 from shared.stranger_sql.base import SqlRun, SqlRunner
 from shared.stranger_sql.errors import InvalidSqlError
@@ -205,17 +205,13 @@ def _place(checked: CheckedSql, node: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _shelf(lake: PinnedLake) -> Shelf:
-    contracts = contracts_in(lake)
     rows = lake.duck.execute(sql_of("published/current")) if _has_table(lake) else []
     questions = {
         name: Published(name, version, Definition.model_validate_json(body), author, _instant(at))
         for name, version, body, author, at in rows
     }
-    hidden = {
-        name: frozenset(column.name for column in contract.columns if column.personal)
-        for name, contract in contracts.items()
-    }
-    return Shelf(questions, frozenset(contracts), hidden)
+    personal = personal_in(lake)
+    return Shelf(questions, frozenset(personal), personal)
 
 
 def _has_table(lake: PinnedLake) -> bool:

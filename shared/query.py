@@ -143,7 +143,8 @@ class AskQuestion:
             opened = time.perf_counter()
             etag = self._etag(asked, lake.snapshot_id, limit, position)
             body, phases = self._made(asked, lake, subject, limit, int(position.get("offset", 0)))
-        self.cache.put(etag, body)
+        if body.repeatable:
+            self.cache.put(etag, body)
         finished = time.perf_counter()
         timing = {"lake": (opened - started) * 1000, **phases}
         receipt = Receipt(body.bytes_read, body.requests, (finished - started) * 1000)
@@ -243,7 +244,7 @@ class AskQuestion:
             content = json_around(self._head(asked, run.lake, cursor, {}), page.columns, page.types, page.body)
         files, size = facts.touched(page.tables)
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
-        return Body(content, cursor, size, files), phases
+        return Body(content, cursor, size, files, page.repeatable), phases
 
     def _next(self, asked: Asked, lake: PinnedLake, subject: str, offset: int) -> str:
         return self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset})
@@ -256,7 +257,7 @@ class AskQuestion:
             "committed_at": lake.committed_at.isoformat().replace("+00:00", "Z"),
             "parameters": asked.question.model_dump(mode="json", by_alias=True, exclude_none=True),
             **more,
-            "definition": f"/v1/definitions/{asked.question.name}",
+            **({"definition": url} if (url := asked.question.definition_url) else {}),
             "next": cursor,
         }
 

@@ -15,6 +15,8 @@ from shared.answers.cache import AnswerCache
 from shared.api.app import ApiParts, MoreRoutes, create_app
 from shared.api.published import asking_router, publishing_router
 from shared.api.questions import question_router
+from shared.api.sql import sql_router
+from shared.ask_sql import AskSql
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.edits import EditRows
@@ -97,6 +99,7 @@ def published_web_on(store: ObjectStore, limits: SqlLimits | None = None) -> Pub
                 MoreRoutes(lambda principal: question_router(ask, principal, published)),
                 MoreRoutes(lambda _: asking_router(ask, published)),
                 MoreRoutes(lambda _: publishing_router(published), scope="admin"),
+                MoreRoutes(lambda _: sql_router(AskSql(reader_of, cursors, ask)), scope="sql"),
             ),
         )
     )

@@ -87,6 +87,16 @@ def rows_of(page: SqlPage) -> list[tuple[Any, ...]]:
     ]
 
 
+def widen(change: Change) -> None:
+    """Add the columns that the corpus asks for beside those of the contract."""
+    for column in ("total_amount DECIMAL(18, 2)", "tax_amount DECIMAL(18, 2)", "order_ts TIMESTAMPTZ"):
+        change.duck.execute(f"ALTER TABLE lake.main.orders ADD COLUMN {column}")
+    change.duck.execute(
+        "UPDATE lake.main.orders SET total_amount = total, tax_amount = total / 10, "
+        "order_ts = TIMESTAMPTZ '2024-01-01 00:00:00+00' + order_id::INTEGER * INTERVAL 1 HOUR"
+    )
+
+
 def stranger_lake(store: ObjectStore, limits: SqlLimits) -> StrangerLake:
     """200 orders of three customers: order i has the total i % 10, is paid when i is even, and i hours old in 2024."""
     shop = shop_on(store)
@@ -98,14 +108,6 @@ def stranger_lake(store: ObjectStore, limits: SqlLimits) -> StrangerLake:
     )
     shop.upload("customers", "c.csv", "customer_id,name,email\nc0,Ann,ann@example.org\nc1,Bob,\n")
     shop.upload("products", "p.csv", "product_id,name\np,Pen\n")
-
-    def widen(change: Change) -> None:
-        for column in ("total_amount DECIMAL(18, 2)", "tax_amount DECIMAL(18, 2)", "order_ts TIMESTAMPTZ"):
-            change.duck.execute(f"ALTER TABLE lake.main.orders ADD COLUMN {column}")
-        change.duck.execute(
-            "UPDATE lake.main.orders SET total_amount = total, tax_amount = total / 10, "
-            "order_ts = TIMESTAMPTZ '2024-01-01 00:00:00+00' + order_id::INTEGER * INTERVAL 1 HOUR"
-        )
 
     shop.writer.commit("test", widen)
     shop.reader.refresh()

@@ -15,6 +15,8 @@ class Body:
     cursor: str | None
     bytes_read: int
     requests: int
+    repeatable: bool = True
+    """Whether the same question would be answered with the same bytes."""
 
 
 class AnswerCache:

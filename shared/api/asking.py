@@ -66,7 +66,7 @@ def _response(request: Request, answer: Answer) -> Response:
         "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "
         f"cost_usd={receipt.dollars:.9f}",
     }
-    if answer.cursor is not None:
+    if answer.cursor is not None and request.method != "POST":
         following = request.url.include_query_params(cursor=answer.cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     if answer.content is None:

@@ -107,6 +107,11 @@ class Question(BaseModel):
     group_columns: ClassVar[tuple[str, ...]] = ()
     """What it answers beside with `group_by`."""
 
+    @property
+    def definition_url(self) -> str | None:
+        """Where its definition is told."""
+        return f"/v1/definitions/{self.name}"
+
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
         # A class that only adds parameters to a question is not another question.

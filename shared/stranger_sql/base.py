@@ -48,13 +48,17 @@ class SqlRun:
 
 @dataclass(frozen=True)
 class SqlPage:
-    """What came of it; ``more`` says that more rows follow, ``tables`` are the datasets that were read."""
+    """What came of it; ``more`` says that more rows follow, ``tables`` are the datasets that were read.
+
+    ``repeatable`` is whether the same SQL would come to the same on this snapshot: it may ask for the time.
+    """
 
     columns: tuple[str, ...]
     types: tuple[str, ...]
     tables: tuple[str, ...]
     body: bytes
     more: bool
+    repeatable: bool = True
 
 
 class SqlRunner(Protocol):
@@ -62,5 +66,5 @@ class SqlRunner(Protocol):
     every time."""
 
     def __call__(self, run: SqlRun) -> SqlPage:
-        """Raises RefusedSqlError, InvalidSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError,
-        SqlBusyError, EngineUnavailableError."""
+        """Raises RefusedSqlError, InvalidSqlError, FailedSqlError, CrashedSqlError, SqlTookTooLongError,
+        SqlNeedsTooMuchError, SqlBusyError, EngineUnavailableError."""

@@ -40,8 +40,9 @@ class Cell:
         self.limits = limits
         self.is_usable = True
         self._is_ready = False
-        # The path of modules is ours, wherever this platform put them; the working folder is not on it.
-        program = f"import sys; sys.path[:] = {sys.path!r}; from shared.stranger_sql.inside import main; main()"
+        # The path of modules is ours, wherever this platform put them; the cell's own folder is not on it.
+        modules = [os.path.abspath(place) for place in sys.path]
+        program = f"import sys; sys.path[:] = {modules!r}; from shared.stranger_sql.inside import main; main()"
         self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
             [sys.executable, "-s", "-P", "-c", program],
             stdin=subprocess.PIPE,

@@ -24,7 +24,14 @@ from shared.sql.load import statement
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits, SqlPage, SqlRun
 from shared.stranger_sql.cell import Cell, CellEndedError, CellTooLateError
-from shared.stranger_sql.errors import KEEPS_CELL, OF_CODE, FailedSqlError, SqlBusyError, SqlTookTooLongError
+from shared.stranger_sql.errors import (
+    CRASHED,
+    KEEPS_CELL,
+    OF_CODE,
+    CrashedSqlError,
+    SqlBusyError,
+    SqlTookTooLongError,
+)
 
 RENEW_BEFORE = timedelta(minutes=5)
 """A credential that ends sooner is not used for another run; it cannot be renewed behind the lock."""
@@ -82,7 +89,7 @@ class CellRunner:
             except CellTooLateError:
                 raise SqlTookTooLongError("This did not end in the time a question has. Ask for less.") from None
             except CellEndedError:
-                raise FailedSqlError("The engine cannot compute this: it ended while it tried.") from None
+                raise CrashedSqlError(CRASHED) from None
             return _page(told, body)
 
     def warm(self) -> None:
@@ -176,7 +183,7 @@ def _page(told: dict[str, Any], body: bytes) -> SqlPage:
         kind = OF_CODE.get(str(told["error"]), EngineUnavailableError)
         raise kind(str(told["message"]), **{str(name): value for name, value in told["details"].items()})
     columns, types, tables = (tuple(map(str, told[name])) for name in ("columns", "types", "tables"))
-    return SqlPage(columns, types, tables, body, bool(told["more"]))
+    return SqlPage(columns, types, tables, body, bool(told["more"]), bool(told["repeatable"]))
 
 
 def _ends_soon(expires_at: str | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from shared.errors import AppError, EngineUnavailableError, InputError, LimitError, UnavailableError
 
 
@@ -38,6 +40,13 @@ class SqlNeedsTooMuchError(LimitError):
     code = "sql_needs_too_much"
 
 
+class CrashedSqlError(InputError):
+    """The engine that ran the SQL broke on it; it is not run there again, and asking again will not help."""
+
+    code = "sql_crashed"
+    status = 422
+
+
 class SqlBusyError(UnavailableError):
     """All cells are taken by other SQL, or by as much of the tenant's own as may run at once."""
 
@@ -49,14 +58,18 @@ OF_CODE: dict[str, type[AppError]] = {
     one.code: one
     for one in (
         InvalidSqlError, RefusedSqlError, FailedSqlError, SqlTookTooLongError, SqlNeedsTooMuchError,
-        EngineUnavailableError,
+        CrashedSqlError, EngineUnavailableError,
     )
 }  # fmt: skip
 """What a cell may say that went wrong."""
 
 _MISTAKES = frozenset({"ParserException", "BinderException", "CatalogException", "SyntaxException"})
 _FAILURES = frozenset({"ConversionException", "OutOfRangeException", "TypeMismatchException"})
+_OUTAGES = frozenset({"IOException", "HTTPException", "PermissionException", "ConnectionException", "OSError"})
+CRASHED = "The engine broke on this SQL."
 MAX_MESSAGE = 300
+_NEAR = re.compile(r'^Candidate bindings: "([^"\n]{1,63})"', re.MULTILINE)
+"""What the engine thinks was meant; it knows the columns of one tenant's datasets and no others."""
 
 
 def told_error(kind: str, message: str) -> AppError:
@@ -68,16 +81,19 @@ def told_error(kind: str, message: str) -> AppError:
     first = message.partition("\n")[0].strip()[:MAX_MESSAGE]
     first = first.partition(" Error: ")[2] or first
     if kind in _MISTAKES:
-        return InvalidSqlError(first)
+        near = _NEAR.search(message)
+        return InvalidSqlError(f"{first} Did you mean {near[1]}?" if near else first)
     if kind in _FAILURES:
         return FailedSqlError(first)
     if kind == "InterruptException":
         return SqlTookTooLongError("This did not end in the time a question has. Ask for less.")
-    if kind == "OutOfMemoryException":
+    if kind in ("OutOfMemoryException", "MemoryError"):
         return SqlNeedsTooMuchError("This needs more memory than a question has. Ask for less.")
     if kind in ("InvalidInputException", "NotImplementedException", "SequenceException"):
         return FailedSqlError("The engine cannot compute this.")
-    return EngineUnavailableError("The engine could not finish; asking again may help.")
+    if kind in _OUTAGES:
+        return EngineUnavailableError("The engine could not finish; asking again may help.")
+    return CrashedSqlError(CRASHED)
 
 
 KEEPS_CELL = (InvalidSqlError, RefusedSqlError, FailedSqlError)

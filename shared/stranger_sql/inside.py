@@ -67,7 +67,8 @@ def _bound(memory_mb: int, temp_mb: int, answer_bytes: int) -> None:
     os.nice(NICENESS)
     bytes_of = {
         resource.RLIMIT_DATA: (2 * memory_mb + OWN_MEMORY_MB) * 2**20,
-        resource.RLIMIT_FSIZE: max(temp_mb * 2**20, answer_bytes),
+        # Above what DuckDB may spill, so that DuckDB says it first: this would look like a broken disk.
+        resource.RLIMIT_FSIZE: max(2 * temp_mb * 2**20, answer_bytes),
         resource.RLIMIT_CORE: 0,
     }
     for what, size in bytes_of.items():
@@ -97,7 +98,7 @@ class _Server:
         except BaseException as error:  # noqa: BLE001 - whatever it is, the cell is ended after it
             safe = told_error(type(error).__name__, "")
             return packed({"error": safe.code, "message": safe.message, "details": {}})
-        told = {"columns": page.columns, "types": page.types, "tables": page.tables, "more": page.more}
+        told = {name: value for name, value in vars(page).items() if name != "body"}
         return packed(told, page.body)
 
     def _session(self, lake: Mapping[str, Any], hidden: Mapping[str, list[str]]) -> LockedDuck:

@@ -45,6 +45,7 @@ class Prepared:
     sql: str
     parameters: tuple[str, ...]
     tables: tuple[str, ...]
+    repeatable: bool
 
 
 @dataclass

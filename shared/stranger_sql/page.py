@@ -56,7 +56,7 @@ def page_of(locked: LockedDuck, order: Order, limits: SqlLimits) -> SqlPage:
             rows = _rows(found, types, limits)
             result = Result(columns, types, rows[: order.limit])
             body = csv_body(columns, result.rows) if order.format == "csv" else json_rows(result, order.numbers)
-            return SqlPage(columns, types, prepared.tables, body, len(rows) > order.limit)
+            return SqlPage(columns, types, prepared.tables, body, len(rows) > order.limit, prepared.repeatable)
     finally:
         cursor.close()
 
@@ -99,7 +99,7 @@ def _file(locked: LockedDuck, cursor: Duck, order: Order, prepared: Prepared, li
             path.unlink(missing_ok=True)
     if len(body) > limits.answer_bytes:
         raise _too_large(limits)
-    return SqlPage((), (), prepared.tables, body, count > order.limit)
+    return SqlPage((), (), prepared.tables, body, count > order.limit, prepared.repeatable)
 
 
 def _too_large(limits: SqlLimits) -> SqlNeedsTooMuchError:
@@ -123,7 +123,9 @@ def _prepared(locked: LockedDuck, cursor: Duck, order: Order) -> Prepared:
         guard.check(sql)
         if len(locked.prepared) >= MAX_PREPARED:
             locked.prepared.clear()
-        locked.prepared[key] = Prepared(sql, tuple(sorted(checked.parameters)), tuple(sorted(checked.tables)))
+        locked.prepared[key] = Prepared(
+            sql, tuple(sorted(checked.parameters)), tuple(sorted(checked.tables)), repeatable=not checked.doubts
+        )
     return locked.prepared[key]
 
 

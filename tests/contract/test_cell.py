@@ -14,7 +14,7 @@ import pytest
 from shared.errors import EngineUnavailableError
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits, SqlRun, StrangerStatement
-from shared.stranger_sql.errors import FailedSqlError, SqlBusyError, SqlTookTooLongError
+from shared.stranger_sql.errors import CrashedSqlError, SqlBusyError, SqlTookTooLongError
 from tests.shop import TENANT
 from tests.stranger import StrangerLake, rows_of, stranger_lake
 
@@ -52,7 +52,7 @@ def test_a_cell_has_nothing_of_our_environment_and_no_more_than_its_limits(lake,
     told = {line[:26].strip(): line[26:].split()[:2] for line in (of / "limits").read_text().splitlines()}
     assert told["Max core file size"] == ["0", "0"]
     assert told["Max data size"] == [str(712 * 2**20)] * 2
-    assert told["Max file size"] == [str(64 * 2**20)] * 2
+    assert told["Max file size"] == [str(128 * 2**20)] * 2
     # the nineteenth field; the second may hold blanks
     assert int((of / "stat").read_text().rpartition(")")[2].split()[16]) >= 10
     assert (of / "cwd").resolve().name.startswith("teal-cell-")
@@ -77,7 +77,7 @@ def test_a_cell_that_dies_is_an_error_and_the_next_question_has_another(lake):
     lake.rows("SELECT 1")
     died = process_of(lake)
     threading.Timer(0.4, os.kill, (died, signal.SIGKILL)).start()
-    with pytest.raises(FailedSqlError):
+    with pytest.raises(CrashedSqlError):
         lake.run(LONG)
     assert lake.rows("SELECT 1 AS x") == [(1,)]
     assert process_of(lake) != died

@@ -474,7 +474,7 @@ def test_a_free_port_is_found_and_said(teal):
             line = running.stdout.readline()
             assert line, said
             said += line
-        within(30, lambda: httpx2.get(f"{found[1]}/v1/health", timeout=2).status_code == 200)
+        within(30, lambda: httpx2.get(f"{found[1]}/v1/health", timeout=30).status_code == 200)
     finally:
         running.send_signal(signal.SIGINT)
         running.communicate(timeout=30)
