@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import answers, cold_start, growth, ingest, large, rollup_cost, scans
+from benchmarks import answers, cell, cold_start, growth, ingest, large, rollup_cost, scans
 
 BENCHMARKS = {
     "ingest": ingest.main,
     "rollup_cost": rollup_cost.main,
     "answers": answers.main,
     "cold_start": cold_start.main,
+    "cell": cell.main,
 }
 
 
