@@ -74,10 +74,9 @@ class Cell:
 
     def close(self) -> None:
         """Kill it and delete its folder."""
-        try:
+        # One that ended and was waited for has no number any more: it may be another's.
+        if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 try:
@@ -113,8 +112,7 @@ class Cell:
             return bytes(found)
 
         try:
-            # Rows as JSON take more room than they are counted with.
-            return received(read, 4 * self.limits.answer_bytes)
+            return received(read, self.limits.answer_bytes)
         except BrokenWireError as error:
             raise CellEndedError(str(error)) from error
 

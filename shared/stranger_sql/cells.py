@@ -10,7 +10,7 @@ import atexit
 import shutil
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -36,6 +36,9 @@ from shared.stranger_sql.errors import (
 RENEW_BEFORE = timedelta(minutes=5)
 """A credential that ends sooner is not used for another run; it cannot be renewed behind the lock."""
 
+MAX_WAITING = 4
+"""Questions of a tenant that wait for a cell: each holds a thread of the server, which others need too."""
+
 MAX_CATALOGS = 2
 """Snapshots whose catalog a cell has; as many as it keeps open."""
 
@@ -52,7 +55,7 @@ class _Taken:
 
 @dataclass
 class CellRunner:
-    """The ``SqlRunner`` of an installation. At most ``max_cells`` run at once, of one tenant one less, but one."""
+    """The ``SqlRunner`` of an installation. At most ``max_cells`` run at once, and of one tenant one less than that."""
 
     store: ObjectStore
     limits: SqlLimits = field(default_factory=SqlLimits)
@@ -61,6 +64,7 @@ class CellRunner:
     def __post_init__(self) -> None:
         self._idle: list[_Taken] = []
         self._busy: list[_Taken] = []
+        self._waiting: Counter[str] = Counter()
         self._changed = threading.Condition()
         atexit.register(self.close)
 
@@ -136,8 +140,13 @@ class CellRunner:
                     taken.tenant = tenant
                     self._busy.append(taken)
                     return taken
-                if not self._changed.wait(until - time.monotonic()):
-                    raise SqlBusyError("Other SQL takes all there is; ask again in a moment.")
+                is_full = self._waiting[tenant] >= MAX_WAITING
+                self._waiting[tenant] += 1
+                try:
+                    if is_full or not self._changed.wait(until - time.monotonic()):
+                        raise SqlBusyError("Other SQL takes all there is; ask again in a moment.")
+                finally:
+                    self._waiting[tenant] -= 1
 
     def _free(self, tenant: str) -> _Taken:
         """A cell that nobody runs on: the tenant's own, nobody's, or a new one."""

@@ -56,6 +56,9 @@ def page_of(locked: LockedDuck, order: Order, limits: SqlLimits) -> SqlPage:
             rows = _rows(found, types, limits)
             result = Result(columns, types, rows[: order.limit])
             body = csv_body(columns, result.rows) if order.format == "csv" else json_rows(result, order.numbers)
+            # With the names of its columns in each row, JSON may be longer than what was counted.
+            if len(body) > limits.answer_bytes:
+                raise _too_large(limits)
             return SqlPage(columns, types, prepared.tables, body, len(rows) > order.limit, prepared.repeatable)
     finally:
         cursor.close()

@@ -14,6 +14,7 @@ import pytest
 from shared.errors import EngineUnavailableError
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits, SqlRun, StrangerStatement
+from shared.stranger_sql.cells import MAX_WAITING
 from shared.stranger_sql.errors import CrashedSqlError, SqlBusyError, SqlTookTooLongError
 from tests.shop import TENANT
 from tests.stranger import StrangerLake, rows_of, stranger_lake
@@ -128,6 +129,27 @@ def test_one_tenant_leaves_a_cell_to_the_others(lake):
         lake.rows("SELECT 1")
     with lake.runner._lent("rival"):
         assert lake.rows("SELECT 1 AS x") == [(1,)]
+
+
+def test_few_wait_and_the_others_are_told_at_once(lake):
+    lake.runner.max_cells = 1
+    told: list[float] = []
+
+    def ask() -> None:
+        started = time.monotonic()
+        with pytest.raises(SqlBusyError):
+            lake.rows("SELECT 1")
+        told.append(time.monotonic() - started)
+
+    with lake.runner._lent(TENANT):
+        asking = [threading.Thread(target=ask) for _ in range(12)]
+        for one in asking:
+            one.start()
+        for one in asking:
+            one.join()
+    assert sum(seconds >= SMALL.seconds for seconds in told) == MAX_WAITING
+    assert sum(seconds < SMALL.seconds / 2 for seconds in told) == 12 - MAX_WAITING
+    assert lake.rows("SELECT 1 AS x") == [(1,)]
 
 
 def test_nothing_is_left_behind(lake):
