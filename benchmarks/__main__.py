@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import answers, cell, cold_start, growth, ingest, large, rollup_cost, scans
+from benchmarks import answers, cell, cold_start, growth, ingest, large, neighbours, rollup_cost, scans
 
 BENCHMARKS = {
     "ingest": ingest.main,
@@ -17,6 +17,7 @@ BENCHMARKS = {
     "answers": answers.main,
     "cold_start": cold_start.main,
     "cell": cell.main,
+    "neighbours": neighbours.main,
 }
 
 

@@ -27,7 +27,7 @@ MAX_SESSIONS = 2
 OWN_MEMORY_MB = 200
 """What a process with DuckDB in it takes beside what DuckDB counts."""
 GRACE_SECONDS = 1.0
-NICENESS = 10
+NICENESS = 15
 """Questions of ours go before SQL of others."""
 
 
@@ -64,7 +64,6 @@ def _streams() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _bound(memory_mb: int, temp_mb: int, answer_bytes: int) -> None:
-    os.nice(NICENESS)
     bytes_of = {
         resource.RLIMIT_DATA: (2 * memory_mb + OWN_MEMORY_MB) * 2**20,
         # Above what DuckDB may spill, so that DuckDB says it first: this would look like a broken disk.
