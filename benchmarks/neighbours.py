@@ -76,6 +76,7 @@ def _summaries(ask: AskQuestion, first: date) -> list[float]:
 def _attack(runner: CellRunner, reader: LakeReader, attacks: itertools.cycle[str], ended: threading.Event) -> None:
     while not ended.is_set():
         try:
+            runner.require_room(RIVAL)
             with reader.pin() as lake:
                 runner(SqlRun(RIVAL, lake, StrangerStatement(next(attacks)), 100))
         except AppError:

@@ -39,8 +39,11 @@ class AskSql:
     ) -> tuple[SqlQuestion, int]:
         """The question about the snapshot that is asked, or that a cursor keeps to, and that snapshot.
 
-        Raises SnapshotNotFoundError, InvalidCursorError; with ``needs_tables`` also RefusedSqlError, InvalidSqlError.
+        Raises SqlBusyError, SnapshotNotFoundError, InvalidCursorError; with ``needs_tables`` also RefusedSqlError and
+        InvalidSqlError.
         """
+        if self.ask.run_stranger is not None:
+            self.ask.run_stranger.require_room(tenant)
         if cursor:
             subject = subject_of(question.name, question.model_dump(mode="json"))
             snapshot, as_of = self.cursors.open(tenant, subject, cursor)["snapshot"], None

@@ -68,3 +68,6 @@ class SqlRunner(Protocol):
     def __call__(self, run: SqlRun) -> SqlPage:
         """Raises RefusedSqlError, InvalidSqlError, FailedSqlError, CrashedSqlError, SqlTookTooLongError,
         SqlNeedsTooMuchError, SqlBusyError, EngineUnavailableError."""
+
+    def require_room(self, tenant: str) -> None:
+        """Raises SqlBusyError where running something now would find no place: asked before anything is opened."""

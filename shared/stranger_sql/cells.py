@@ -36,6 +36,8 @@ from shared.stranger_sql.errors import (
 RENEW_BEFORE = timedelta(minutes=5)
 """A credential that ends sooner is not used for another run; it cannot be renewed behind the lock."""
 
+BUSY = "Other SQL takes all there is; ask again in a moment."
+
 MAX_WAITING = 4
 """Questions of a tenant that wait for a cell: each holds a thread of the server, which others need too."""
 
@@ -96,6 +98,12 @@ class CellRunner:
                 raise CrashedSqlError(CRASHED) from None
             return _page(told, body)
 
+    def require_room(self, tenant: str) -> None:
+        """Raises SqlBusyError where a run would find no cell and no place to wait for one."""
+        with self._changed:
+            if not self._may_run(tenant) and self._waiting[tenant] >= MAX_WAITING:
+                raise SqlBusyError(BUSY)
+
     def warm(self) -> None:
         """Start a cell that belongs to nobody yet, unless there is one."""
         with self._changed:
@@ -134,8 +142,7 @@ class CellRunner:
         until = time.monotonic() + self.limits.seconds
         with self._changed:
             while True:
-                own = [taken for taken in self._busy if taken.tenant == tenant]
-                if len(self._busy) < self.max_cells and len(own) < max(1, self.max_cells - 1):
+                if self._may_run(tenant):
                     taken = self._free(tenant)
                     taken.tenant = tenant
                     self._busy.append(taken)
@@ -144,9 +151,13 @@ class CellRunner:
                 self._waiting[tenant] += 1
                 try:
                     if is_full or not self._changed.wait(until - time.monotonic()):
-                        raise SqlBusyError("Other SQL takes all there is; ask again in a moment.")
+                        raise SqlBusyError(BUSY)
                 finally:
                     self._waiting[tenant] -= 1
+
+    def _may_run(self, tenant: str) -> bool:
+        own = sum(taken.tenant == tenant for taken in self._busy)
+        return len(self._busy) < self.max_cells and own < max(1, self.max_cells - 1)
 
     def _free(self, tenant: str) -> _Taken:
         """A cell that nobody runs on: the tenant's own, nobody's, or a new one."""

@@ -141,12 +141,21 @@ def test_few_wait_and_the_others_are_told_at_once(lake):
             lake.rows("SELECT 1")
         told.append(time.monotonic() - started)
 
+    refused: list[str] = []
     with lake.runner._lent(TENANT):
         asking = [threading.Thread(target=ask) for _ in range(12)]
         for one in asking:
             one.start()
+        while len(told) < 12 - MAX_WAITING:
+            time.sleep(0.01)
+        for _ in range(12):
+            with pytest.raises(SqlBusyError) as busy:
+                lake.runner.require_room(TENANT)
+            refused.append(busy.value.code)
         for one in asking:
             one.join()
+    assert len(refused) == 12
+    lake.runner.require_room(TENANT)
     assert sum(seconds >= SMALL.seconds for seconds in told) == MAX_WAITING
     assert sum(seconds < SMALL.seconds / 2 for seconds in told) == 12 - MAX_WAITING
     assert lake.rows("SELECT 1 AS x") == [(1,)]
