@@ -39,10 +39,10 @@ class AskSql:
     ) -> tuple[SqlQuestion, int]:
         """The question about the snapshot that is asked, or that a cursor keeps to, and that snapshot.
 
-        Raises SqlBusyError, SnapshotNotFoundError, InvalidCursorError; with ``needs_tables`` also RefusedSqlError and
-        InvalidSqlError.
+        ``needs_tables`` is for a quote, which runs nothing. Raises SnapshotNotFoundError, InvalidCursorError; with it
+        RefusedSqlError, InvalidSqlError, and without it SqlBusyError.
         """
-        if self.ask.run_stranger is not None:
+        if self.ask.run_stranger is not None and not needs_tables:
             self.ask.run_stranger.require_room(tenant)
         if cursor:
             subject = subject_of(question.name, question.model_dump(mode="json"))

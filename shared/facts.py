@@ -32,8 +32,6 @@ class Facts:
     places: frozenset[Place] = frozenset()
     rate_currencies: frozenset[str] = frozenset()
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
-    customers: int = 0
-    """Rows of the rollup of customers."""
 
     def touched(self, tables: tuple[str, ...]) -> tuple[int, int]:
         """Files and bytes of some tables: an upper bound of what a question reads."""
@@ -62,7 +60,6 @@ def facts_of(lake: PinnedLake) -> Facts:
         else frozenset(),
         rate_currencies=frozenset(currency for (currency,) in lake.duck.execute(statement("sales/rate_currencies"))),
         fits=_fits_of(lake) if "teal.models" in whole else {},
-        customers=int(lake.duck.value(statement("customers/count"))) if whole >= ROLLUPS else 0,
     )
 
 

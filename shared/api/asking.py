@@ -10,8 +10,11 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
+from shared.api.formats import wanted
 from shared.api.used import Spent, spent_on
+from shared.datasets.question import Question
 from shared.errors import InvalidParameterError
+from shared.keys import Principal
 from shared.query import Answer, Asked, AskQuestion
 
 OWN: dict[str, Any] = {
@@ -44,6 +47,22 @@ def reply_to(request: Request, ask: AskQuestion, asked: Asked, *, dry_run: bool)
     answer = ask(asked)
     request.state.asked = spent_on(asked, answer)
     return _response(request, answer)
+
+
+def asked_of(request: Request, asker: Principal, question: Question, told: Any, **at: Any) -> Asked:
+    """A question with what a request says beside it: ``told`` has the fields of OWN, ``at`` names the snapshot."""
+    reads = request.method in ("GET", "HEAD")
+    return Asked(
+        question=question,
+        tenant=asker.tenant,
+        format=wanted(request, told.format),
+        numbers=told.numbers,
+        limit=told.limit,
+        cursor=told.cursor,
+        if_none_match=request.headers.get("if-none-match", "") if reads else "",
+        sees_personal="admin" in asker.scopes,
+        **at,
+    )
 
 
 def instant_of(as_of: datetime | None, snapshot: int | None) -> datetime | None:

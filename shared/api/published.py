@@ -15,9 +15,8 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ConfigDict, ValidationError, create_model
 from starlette.responses import Response
 
-from shared.api.asking import OWN, RESPONSES, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.formats import wanted
 from shared.api.problems import invalid_parameter
 from shared.api.replies import AtQuery, json_reply
 from shared.api.uploads import command_reply
@@ -25,7 +24,7 @@ from shared.datasets.published import Definition
 from shared.datasets.published_text import defined
 from shared.errors import InvalidParameterError, NotFoundError
 from shared.published import Published, PublishedQuestions
-from shared.query import Asked, AskQuestion
+from shared.query import AskQuestion
 from shared.stranger_sql.question import PublishedQuestion
 
 Name = Annotated[str, Path(max_length=200, description="The name of a published question, such as `late-orders`.")]
@@ -48,19 +47,9 @@ def asking_router(ask: AskQuestion, published: PublishedQuestions, *, docs_enabl
             as_of=instant_of(asked.as_of, asked.snapshot),
             cursor=asked.cursor,
         )
-        question_asked = Asked(
-            question=_given(found.question, given),
-            tenant=asker.tenant,
-            snapshot=found.snapshot,
-            format=wanted(request, asked.format),
-            numbers=asked.numbers,
-            limit=asked.limit,
-            cursor=asked.cursor,
-            if_none_match=request.headers.get("if-none-match", ""),
-            sees_personal="admin" in asker.scopes,
-            was_newest=asked.snapshot is None,
-            subject=found.subject,
-        )
+        question = _given(found.question, given)
+        at = {"snapshot": found.snapshot, "was_newest": asked.snapshot is None, "subject": found.subject}
+        question_asked = asked_of(request, asker, question, asked, **at)
         return reply_to(request, ask, question_asked, dry_run=asked.dry_run)
 
     answer.__annotations__["asked"] = Annotated[_OWN_FIELDS, Query()]

@@ -10,9 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import create_model
 from starlette.responses import JSONResponse, Response
 
-from shared.api.asking import OWN, RESPONSES, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import GuardedRoute
-from shared.api.formats import wanted
 from shared.api.published import definition_of
 from shared.api.replies import json_reply
 from shared.datasets.published import PREFIX
@@ -43,7 +42,7 @@ from shared.datasets.questions import (  # noqa: F401 - defining a question regi
 from shared.datasets.questions.definitions import definition, described, names
 from shared.keys import Principal
 from shared.published import PublishedQuestions
-from shared.query import Asked, AskQuestion
+from shared.query import AskQuestion
 
 
 def question_router(
@@ -88,18 +87,8 @@ def _add(
         asker: Annotated[Principal, Depends(principal)],
     ) -> Response:
         given = asked.model_dump(by_alias=True, exclude=set(OWN))
-        question_asked = Asked(
-            question=question.model_validate(given),
-            tenant=asker.tenant,
-            snapshot=asked.snapshot,
-            as_of=instant_of(asked.as_of, asked.snapshot),
-            format=wanted(request, asked.format),
-            numbers=asked.numbers,
-            limit=asked.limit,
-            cursor=asked.cursor,
-            if_none_match=request.headers.get("if-none-match", ""),
-            sees_personal="admin" in asker.scopes,
-        )
+        at = {"snapshot": asked.snapshot, "as_of": instant_of(asked.as_of, asked.snapshot)}
+        question_asked = asked_of(request, asker, question.model_validate(given), asked, **at)
         return reply_to(request, ask, question_asked, dry_run=asked.dry_run)
 
     answer.__annotations__["asked"] = Annotated[parameters, Query()]

@@ -8,11 +8,9 @@ from fastapi import APIRouter, Body, Request
 from pydantic import ConfigDict, create_model
 from starlette.responses import Response
 
-from shared.api.asking import OWN, RESPONSES, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.formats import wanted
 from shared.ask_sql import AskSql
-from shared.query import Asked
 from shared.stranger_sql.ad_hoc import SqlQuestion
 
 _FIELDS: dict[str, Any] = {name: (told.annotation, told) for name, told in SqlQuestion.model_fields.items()} | OWN
@@ -39,17 +37,7 @@ def sql_router(ask_sql: AskSql) -> APIRouter:
             cursor=told.cursor,
             needs_tables=told.dry_run,
         )
-        asked = Asked(
-            question=question,
-            tenant=asker.tenant,
-            snapshot=snapshot,
-            format=wanted(request, told.format),
-            numbers=told.numbers,
-            limit=told.limit,
-            cursor=told.cursor,
-            sees_personal="admin" in asker.scopes,
-            was_newest=told.snapshot is None,
-        )
+        asked = asked_of(request, asker, question, told, snapshot=snapshot, was_newest=told.snapshot is None)
         return reply_to(request, ask_sql.ask, asked, dry_run=told.dry_run)
 
     answer.__annotations__["told"] = Annotated[SqlRequest, Body()]

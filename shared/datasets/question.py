@@ -56,8 +56,8 @@ class Context:
     """The currencies that have rates."""
     fits: Mapping[tuple[str, str], Fit] = field(default_factory=dict)
     """The fits of the snapshot, by model and currency."""
-    customers: int = 0
-    """Rows of the rollup of customers."""
+    customer_bytes: int = 0
+    """What the rollup of customers takes in the store."""
     rows_wanted: int | None = None
     """How many rows from the first on are looked at; a statement may leave out those after them. None: all."""
 

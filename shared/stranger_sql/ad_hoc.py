@@ -36,8 +36,9 @@ class SqlQuestion(Question):
     def of(self, hidden: Mapping[str, frozenset[str]], tables: Collection[str] = ()) -> Self:
         """The same about a snapshot: the columns by dataset that come out empty for whoever may not see personal data,
         and the datasets it reads, where somebody looked."""
-        self._hidden, self._tables = hidden, tables
-        return self
+        found = self.model_copy()
+        found._hidden, found._tables = hidden, tables
+        return found
 
     @property
     def personal(self) -> bool:

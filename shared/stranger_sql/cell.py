@@ -33,12 +33,14 @@ class CellTooLateError(Exception):
 
 
 class Cell:
-    """One process with a folder of its own. Not for two threads at once. After an error it is of no use."""
+    """One process with a folder of its own. Not for two threads at once. After an error it is of no use.
+
+    Raises OSError when no process can be started.
+    """
 
     def __init__(self, limits: SqlLimits) -> None:
         self.folder = Path(mkdtemp(prefix="teal-cell-"))
         self.limits = limits
-        self.is_usable = True
         self._is_ready = False
         # The path of modules is ours, wherever this platform put them; the cell's own folder is not on it.
         modules = [os.path.abspath(place) for place in sys.path]
@@ -69,18 +71,19 @@ class Cell:
 
     def ask(self, head: Mapping[str, Any]) -> Message:
         """The answer to a message. Raises CellEndedError, CellTooLateError."""
-        self.is_usable = False
         self.wait_until_ready()
         self._send(packed(head))
-        told = self._received(time.monotonic() + self.limits.seconds + GRACE_SECONDS)
-        self.is_usable = True
-        return told
+        return self._received(time.monotonic() + self.limits.seconds + GRACE_SECONDS)
 
-    def close(self) -> None:
-        """Kill it and delete its folder."""
+    def kill(self) -> None:
+        """Kill it; whoever waits for its answer is told that it ended."""
         # One that ended and was waited for has no number any more: it may be another's.
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Kill it and delete its folder. Nobody may wait for its answer."""
+        self.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 try:

@@ -45,14 +45,28 @@ MAX_CATALOGS = 2
 """Snapshots whose catalog a cell has; as many as it keeps open."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Taken:
-    """A cell with the tenant it belongs to and the lakes it was given, by snapshot."""
+    """A tenant's place among the cells: its cell, once it was started, and the lakes that was given, by snapshot."""
 
-    cell: Cell
-    tenant: str = ""
+    tenant: str
+    cell: Cell | None = None
     lakes: OrderedDict[str, dict[str, Any]] = field(default_factory=OrderedDict)
     given: int = 0
+
+    def start(self, limits: SqlLimits) -> Cell:
+        """The cell. Raises EngineUnavailableError."""
+        try:
+            self.cell = self.cell or Cell(limits)
+            self.cell.wait_until_ready()
+        except (CellEndedError, CellTooLateError, OSError) as error:
+            raise EngineUnavailableError("The engine could not be started; asking again may help.") from error
+        return self.cell
+
+    def close(self) -> None:
+        """End the cell."""
+        if self.cell is not None:
+            self.cell.close()
 
 
 @dataclass
@@ -73,8 +87,9 @@ class CellRunner:
     def __call__(self, run: SqlRun) -> SqlPage:
         """See SqlRunner."""
         with self._lent(run.tenant) as taken:
+            cell = taken.start(self.limits)
             head = {
-                "lake": self._lake(taken, run),
+                "lake": self._lake(taken, cell, run),
                 "hidden": {name: sorted(columns) for name, columns in run.statement.hidden.items() if columns},
                 "order": {
                     "sql": run.statement.sql,
@@ -87,11 +102,7 @@ class CellRunner:
                 },
             }
             try:
-                taken.cell.wait_until_ready()
-            except (CellEndedError, CellTooLateError):
-                raise EngineUnavailableError("The engine could not be started; asking again may help.") from None
-            try:
-                told, body = taken.cell.ask(head)
+                told, body = cell.ask(head)
             except CellTooLateError:
                 raise SqlTookTooLongError("This did not end in the time a question has. Ask for less.") from None
             except CellEndedError:
@@ -104,49 +115,44 @@ class CellRunner:
             if not self._may_run(tenant) and self._waiting[tenant] >= MAX_WAITING:
                 raise SqlBusyError(BUSY)
 
-    def warm(self) -> None:
-        """Start a cell that belongs to nobody yet, unless there is one."""
-        with self._changed:
-            if not self._idle and not self._busy:
-                self._idle.append(_Taken(Cell(self.limits)))
-
     def close(self) -> None:
-        """End all cells."""
+        """End all cells; SQL that still runs in one fails."""
         with self._changed:
-            for taken in (*self._idle, *self._busy):
-                taken.cell.close()
-            self._idle.clear()
-            self._busy.clear()
+            ended, self._idle = self._idle, []
+            for taken in self._busy:
+                if taken.cell is not None:
+                    taken.cell.kill()
+        for taken in ended:
+            taken.close()
 
     @contextmanager
     def _lent(self, tenant: str) -> Iterator[_Taken]:
-        """A cell of the tenant, for one run. Raises SqlBusyError."""
-        taken = self._take(tenant)
+        """A cell of the tenant, for one run. Raises SqlBusyError, EngineUnavailableError."""
+        taken, ended = self._take(tenant)
         keeps = False
         try:
+            # Outside the lock: nobody waits until a process has ended.
+            for other in ended:
+                other.close()
             yield taken
             keeps = True
         except AppError as error:
-            keeps = isinstance(error, KEEPS_CELL) and taken.cell.is_usable
+            keeps = isinstance(error, KEEPS_CELL)
             raise
         finally:
             if not keeps:
-                taken.cell.close()
+                taken.close()
             with self._changed:
                 self._busy.remove(taken)
                 if keeps:
                     self._idle.append(taken)
                 self._changed.notify_all()
 
-    def _take(self, tenant: str) -> _Taken:
+    def _take(self, tenant: str) -> tuple[_Taken, list[_Taken]]:
+        """A place for the tenant, with its own cell if one is idle, and cells that are to be ended for it."""
         until = time.monotonic() + self.limits.seconds
         with self._changed:
-            while True:
-                if self._may_run(tenant):
-                    taken = self._free(tenant)
-                    taken.tenant = tenant
-                    self._busy.append(taken)
-                    return taken
+            while not self._may_run(tenant):
                 is_full = self._waiting[tenant] >= MAX_WAITING
                 self._waiting[tenant] += 1
                 try:
@@ -154,33 +160,27 @@ class CellRunner:
                         raise SqlBusyError(BUSY)
                 finally:
                     self._waiting[tenant] -= 1
+            own = [taken for taken in self._idle if taken.tenant == tenant]
+            taken = own[-1] if own else _Taken(tenant)
+            if own:
+                self._idle.remove(taken)
+            self._busy.append(taken)
+            too_many = max(0, len(self._idle) + len(self._busy) - self.max_cells)
+            ended, self._idle = self._idle[:too_many], self._idle[too_many:]
+            return taken, ended
 
     def _may_run(self, tenant: str) -> bool:
         own = sum(taken.tenant == tenant for taken in self._busy)
         return len(self._busy) < self.max_cells and own < max(1, self.max_cells - 1)
 
-    def _free(self, tenant: str) -> _Taken:
-        """A cell that nobody runs on: the tenant's own, nobody's, or a new one."""
-        for wanted in (tenant, ""):
-            for taken in reversed(self._idle):
-                if taken.tenant == wanted:
-                    self._idle.remove(taken)
-                    return taken
-        while self._idle and len(self._idle) + len(self._busy) >= self.max_cells:
-            self._idle.pop(0).cell.close()
-        try:
-            return _Taken(Cell(self.limits))
-        except OSError as error:
-            raise EngineUnavailableError("The engine could not be started; asking again may help.") from error
-
-    def _lake(self, taken: _Taken, run: SqlRun) -> dict[str, Any]:
+    def _lake(self, taken: _Taken, cell: Cell, run: SqlRun) -> dict[str, Any]:
         """What opens the snapshot in that cell: the same until its credential ends."""
         key = repr((run.lake.snapshot_id, run.lake.committed_at))
         told = taken.lakes.get(key)
         if told is None or _ends_soon(told["access"]["expires_at"]):
             taken.given += 1
             # A copy of its own, since the reader deletes the one it has when a newer catalog comes.
-            catalog = taken.cell.folder / f"catalog-{taken.given}.ducklake"
+            catalog = cell.folder / f"catalog-{taken.given}.ducklake"
             shutil.copyfile(str(run.lake.duck.value(statement("lake/place"), {"alias": run.lake.alias})), catalog)
             prefix = self.store.uri_of(lake_prefix(run.tenant))
             access = replace(self.store.duck_access(), scope=prefix)
@@ -193,7 +193,7 @@ class CellRunner:
             taken.lakes[key] = told
         taken.lakes.move_to_end(key)
         while len(taken.lakes) > MAX_CATALOGS:
-            (taken.cell.folder / taken.lakes.popitem(last=False)[1]["catalog"]).unlink(missing_ok=True)
+            (cell.folder / taken.lakes.popitem(last=False)[1]["catalog"]).unlink(missing_ok=True)
         return told
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
+import tempfile
 from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
@@ -36,6 +36,8 @@ def main() -> None:
     wire_in, wire_out = _streams()
     told, _ = received(wire_in.read, 0)
     _bound(told["memory_mb"], told["temp_mb"], told["answer_bytes"])
+    # Who kills the cell deletes its folder, and nothing of it may be elsewhere.
+    tempfile.tempdir = str(Path.cwd())
     # Not before the bounds: what is imported counts too.
     from shared.stranger_sql.base import SqlLimits
 
@@ -114,8 +116,3 @@ class _Server:
             self._sessions[key] = open_locked(opened, hidden, self._limits)
         self._sessions.move_to_end(key)
         return self._sessions[key]
-
-
-if __name__ == "__main__":
-    main()
-    sys.exit(0)

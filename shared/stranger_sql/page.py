@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +67,14 @@ def page_of(locked: LockedDuck, order: Order, limits: SqlLimits) -> SqlPage:
 def _asked(order: Order, prepared: Prepared) -> tuple[str, dict[str, Any] | None]:
     """The page's SQL, with one row more than it has, and its values."""
     sql = f"SELECT * FROM (\n{prepared.sql}\n) LIMIT {order.limit + 1} OFFSET {order.offset}"
-    return sql, {name: order.values[name] for name in prepared.parameters} or None
+    return sql, _given(order, prepared.parameters) or None
+
+
+def _given(order: Order, parameters: Collection[str]) -> dict[str, Any]:
+    """The values of the parameters. Raises InvalidSqlError."""
+    if missing := set(parameters) - order.values.keys():
+        raise InvalidSqlError(f"The parameter {min(missing)} has no value.", parameter=min(missing))
+    return {name: order.values[name] for name in parameters}
 
 
 def _rows(found: Any, types: Sequence[str], limits: SqlLimits) -> list[tuple[Any, ...]]:
@@ -119,9 +126,7 @@ def _prepared(locked: LockedDuck, cursor: Duck, order: Order) -> Prepared:
     if key not in locked.prepared:
         guard = SqlGuard(cursor, locked.tables)
         checked = guard.check(order.sql)
-        if missing := checked.parameters - order.values.keys():
-            raise InvalidSqlError(f"The parameter {min(missing)} has no value.", parameter=min(missing))
-        values = {name: order.values[name] for name in checked.parameters}
+        values = _given(order, checked.parameters)
         sql = made_ready(cursor, checked, order.types, columns)
         guard.check(sql)
         if len(locked.prepared) >= MAX_PREPARED:

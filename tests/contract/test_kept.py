@@ -12,6 +12,7 @@ import pytest
 from shared.answers.cache import AnswerCache
 from shared.api.questions import QUESTIONS
 from shared.datasets.questions import customers
+from shared.errors import InvalidParameterError
 from shared.paging import Cursors
 from shared.query import Asked, AskQuestion, QueryRules
 from tests.shop import TENANT, Shop, shop_in
@@ -69,10 +70,17 @@ def test_answers_are_the_same_whatever_was_kept_before(shop, monkeypatch):
     ask = asking(shop)
     kept = {json.dumps(case): rows_of(ask, *case) for case in dice.sample(CASES * 2, 2 * len(CASES))}
     assert sum(len(rows) > 3 for rows in kept.values()) > len(CASES) / 2
-    monkeypatch.setattr(customers, "MAX_KEPT", 0)
+    monkeypatch.setattr(customers, "MAX_KEPT", -1)
     for case in dice.sample(CASES, 60):
         shop.reader.close()  # the next one is a new connection, which keeps nothing yet
         assert rows_of(ask, *case) == kept[json.dumps(case)], case
+
+
+def test_a_quote_refuses_what_asking_refuses(shop):
+    question = QUESTIONS["customers/rfm"].model_validate({"convert": "EUR", "map": ["VIP:r=9"]})
+    for way in (asking(shop), asking(shop).quote):
+        with pytest.raises(InvalidParameterError):
+            way(Asked(question=question, tenant=TENANT))
 
 
 def test_a_page_begins_where_the_one_before_ended(shop):

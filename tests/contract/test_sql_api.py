@@ -165,7 +165,10 @@ def test_mistakes_say_where_and_what_was_meant(sql):
     assert (told["code"], told["line"], told["column"]) == ("invalid_sql", 2, 6)
     assert "Did you mean orders?" in told["detail"]
     assert "Did you mean total?" in sql("SELECT totl FROM orders").json()["detail"]
-    assert code_of(sql("SELECT $x")) == (422, "invalid_sql")
+    # Also when the same text was asked with a value before.
+    for asked in ({}, {"parameters": {"x": 1}}, {}):
+        assert code_of(sql("SELECT $x AS x", **asked))[0] == (200 if asked else 422)
+    assert code_of(sql("SELECT $x AS x")) == (422, "invalid_sql")
     assert code_of(sql("SELECT status::INTEGER AS n FROM orders")) == (422, "failed_sql")
     for broken in ({"sql": ""}, {"sql": "SELECT 1", "limits": 3}, {"sql": "SELECT 1", "parameters": {"X": 1}}, {}):
         assert sql.client.post("/v1/sql", json=broken).status_code == 422

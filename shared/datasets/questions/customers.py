@@ -18,8 +18,9 @@ TOTALS = (
     *HISTORY, "customers/totals", "customers/totals_of_rollup", "customers/totals_of_currency", "customers/whole",
 )  # fmt: skip
 
-MAX_KEPT = 5_000_000
-"""Customers that a connection keeps the totals of: some 150 bytes each."""
+MAX_KEPT = 256 * 2**20
+"""Bytes of the rollup of customers, as it is stored, up to which a connection keeps totals; kept they take three times
+that, which the engine spills when it has to."""
 
 
 class ComparedCustomers(SalesQuestion):
@@ -32,9 +33,6 @@ class ComparedCustomers(SalesQuestion):
     judged by all orders before `to`, also by those before `from`. What country, channel, kind or currency filter
     out is not there at all: a first order is then the first of that country.
     """
-
-    of_totals: ClassVar[bool] = False
-    """Whether the totals of all customers are asked for."""
 
     customers: ClassVar[str] = "known"  # type: ignore[misc] # a parameter of sales, but not of customers
     product: ClassVar[None] = None  # type: ignore[misc] # as above
@@ -77,7 +75,7 @@ class ComparedCustomers(SalesQuestion):
 
     def totals(self, context: Context) -> Statement:
         """CTEs up to ``totals``, one row per customer, and ``whole``."""
-        if self.kept_totals(context):
+        if self.keeps_totals(context):
             history = self.history(context)
             sql = f"{history.sql}, totals AS (FROM kept_totals), whole AS (FROM kept_whole)"
             return replace(history, sql=sql, values={**history.values, "range_from": self.range_start(context)})
@@ -97,23 +95,20 @@ class ComparedCustomers(SalesQuestion):
         totals = f"{history.sql}, totals AS MATERIALIZED (\n{statement(name)}\n)"
         return replace(history, sql=totals, values={**history.values, "range_from": self.range_start(context)}), whole
 
-    def kept_totals(self, context: Context) -> tuple[Kept, ...]:
-        """The totals as a connection keeps them, so that all questions about the same customers share them.
-
-        None where only some customers are asked about, or two ranges, or the customers are too many.
-        """
+    def keeps_totals(self, context: Context) -> bool:
+        """Not where only some customers are asked about, or two ranges, or the customers are too many."""
         alone = self.compare is None and self._back is None and self.customer is None
-        if not alone or not 0 < context.customers <= MAX_KEPT:
+        return alone and context.customer_bytes <= MAX_KEPT
+
+    def kept_totals(self, context: Context) -> tuple[Kept, ...]:
+        """The totals as a connection keeps them, so that all questions about the same customers share them."""
+        if not self.keeps_totals(context):
             return ()
         totals, whole = self.totals_and_whole(context)
         values = {**totals.values, **whole.values}
         kept = Kept("kept_totals", replace(totals, sql=f"{totals.sql} FROM totals"))
         looked = Statement(f"WITH totals AS (FROM kept_totals) {whole.sql}", values)
         return kept, Kept("kept_whole", looked, after=(kept,))
-
-    def keeps(self, context: Context) -> tuple[Kept, ...]:
-        """See Question."""
-        return (*super().keeps(context), *(self.kept_totals(context) if self.of_totals else ()))
 
     def of_all_time(self, context: Context) -> bool:
         """Whether the rollup of customers tells their totals: nothing is left out but currencies and customers."""

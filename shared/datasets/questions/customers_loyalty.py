@@ -93,7 +93,6 @@ class CustomerTop(ComparedCustomers):
         "last_order", "share_of_metric", "running_share",
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"timezone": "Europe/London", "limit": "3"}
-    of_totals: ClassVar[bool] = True
     measures: ClassVar[Measures] = Measures(("gross_sales", "returns", "net_sales", "orders", "units"))
 
     by: Annotated[
@@ -121,6 +120,10 @@ class CustomerTop(ComparedCustomers):
             "rows_wanted": None if self.compare else context.rows_wanted,
         }
         return replace(totals, sql=f"{totals.sql}, {bought} FROM (\n{statement('customers/top')}\n)", values=values)
+
+    def keeps(self, context: Context) -> tuple[Kept, ...]:
+        """See Question."""
+        return (*super().keeps(context), *self.kept_totals(context))
 
     @property
     def personal(self) -> bool:

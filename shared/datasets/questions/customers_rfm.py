@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -74,7 +75,7 @@ class ScoredCustomers(ComparedCustomers):
     def segmented(self, context: Context) -> Statement:
         """CTEs up to ``segmented``, one row per scored customer. Raises InvalidParameterError."""
         totals = self.everybody().totals(context)
-        if self.kept_scores(context):
+        if self.everybody().keeps_totals(context):
             return replace(totals, sql=f"{totals.sql}, segmented AS (FROM kept_scores)")
         return self.scored(context, totals)
 
@@ -87,7 +88,7 @@ class ScoredCustomers(ComparedCustomers):
             f"segmented AS MATERIALIZED (\n{statement('customers/segmented')}\n)"
         )
         values: dict[str, Any] = {**totals.values, "local_until": self.local_until(context)}
-        values["segment_of"] = segment_of(rules(self.rules()))
+        values["segment_of"] = _segment_of(tuple(self.rules()))
         if self.bins == "fixed":
             values |= {name: _limits(name, getattr(self, name)) for name in ("recency", "frequency", "monetary")}
         return replace(totals, sql=sql, values=values)
@@ -204,7 +205,7 @@ class CustomerSegments(ScoredCustomers):
 
     def _answer(self, context: Context) -> Statement:
         ctes, found = self.segmented(context), self._found(context)
-        if self.kept_scores(context):
+        if self.everybody().keeps_totals(context):
             found = replace(found, sql="FROM kept_segments")
         names = list(dict.fromkeys(rule.segment for rule in rules(self.rules())))
         values: dict[str, Any] = {
@@ -225,14 +226,23 @@ class CustomerSegments(ScoredCustomers):
 
     def keeps(self, context: Context) -> tuple[Kept, ...]:
         """See ScoredCustomers; and what they come to."""
-        scores, found = self.kept_scores(context), self._found(context)
+        kept = super().keeps(context)
+        if not self.everybody().keeps_totals(context):
+            return kept
+        found = self._found(context)
         read = "WITH totals AS (FROM kept_totals), segmented AS (FROM kept_scores)"
-        kept = Kept("kept_segments", replace(found, sql=f"{read} FROM (\n{found.sql}\n)"), after=scores)
-        return (*super().keeps(context), *([kept] if scores else []))
+        # What is kept last are the scores, which stand on the totals.
+        return (*kept, Kept("kept_segments", replace(found, sql=f"{read} FROM (\n{found.sql}\n)"), after=kept[-1:]))
 
     def tables(self) -> tuple[str, ...]:
         """See Question."""
         return (*super().tables(), "main.customers")
+
+
+@lru_cache(maxsize=64)
+def _segment_of(map_: tuple[str, ...]) -> list[str]:
+    """The segment of each combination of scores; finding them takes as long as a small query."""
+    return segment_of(rules(list(map_)))
 
 
 def _limits(name: str, text: str | None) -> list[Decimal]:
