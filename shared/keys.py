@@ -15,12 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from shared.datasets.rules import EVERYTHING, DataRules
 from shared.errors import InvalidKeyRequestError, NotFoundError, ObjectNotFoundError, UnauthenticatedError
+from shared.limits import UNLIMITED, Limits
 from shared.storage.base import ObjectStore
 from shared.values import NAME
 
 SCOPES = ("read", "write", "sql", "admin")
 """No scope contains another: a key may do exactly what it names."""
+
+READING = frozenset({"read", "sql"})
+"""The scopes under which a key's rules are kept; who writes would write past them."""
 
 CACHE_SECONDS = 60.0
 """How long a revoked key may still work in a warm process."""
@@ -40,11 +45,13 @@ class UnknownKeyError(NotFoundError):
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a tenant, by a key (or another credential), with scopes."""
+    """Who asks: a tenant, by a key (or another credential), with scopes, and within rules and limits."""
 
     tenant: str
     key_id: str
     scopes: frozenset[str]
+    rules: DataRules = EVERYTHING
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,8 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     label: str = ""
+    rules: DataRules = EVERYTHING
+    limits: Limits = UNLIMITED
 
     def valid_at(self, now: datetime) -> bool:
         """Neither revoked nor expired then."""
@@ -93,12 +102,21 @@ class Keys:
         self._unknown = _Recent(cache_seconds, cached_keys)
 
     def create(
-        self, tenant: str, scopes: Iterable[str], *, label: str = "", expires_at: datetime | None = None
+        self,
+        tenant: str,
+        scopes: Iterable[str],
+        *,
+        label: str = "",
+        expires_at: datetime | None = None,
+        rules: DataRules = EVERYTHING,
+        limits: Limits = UNLIMITED,
     ) -> NewKey:
         """Make a key. Raises InvalidKeyRequestError."""
         wanted = tuple(scope for scope in SCOPES if scope in (given := frozenset(scopes)))
         if not wanted or len(wanted) != len(given):
             raise InvalidKeyRequestError(f"A key needs at least one scope of {', '.join(SCOPES)}, and no other.")
+        if rules and not given <= READING:
+            raise InvalidKeyRequestError(f"A key with rules may have the scopes {' and '.join(sorted(READING))} only.")
         if not NAME.match(tenant):
             raise InvalidKeyRequestError("A tenant is a lower-case name: a-z, 0-9 and _, at most 63.")
         now = self._now()
@@ -113,6 +131,8 @@ class Keys:
             created_at=now,
             expires_at=expires_at,
             label=label[:200],
+            rules=rules,
+            limits=limits,
         )
         self._store.put_if_match(_object_key(key.key_id), _document(key), etag="")
         return NewKey(key, f"teal_{key.key_id}_{secret}")
@@ -135,7 +155,14 @@ class Keys:
             raise UnknownKeyError(f"There is no key {key_id}.")
         if not former.valid_at(now):
             raise InvalidKeyRequestError("A key that has ended cannot be rotated; make a new one.")
-        made = self.create(former.tenant, former.scopes, label=former.label, expires_at=former.expires_at)
+        made = self.create(
+            former.tenant,
+            former.scopes,
+            label=former.label,
+            expires_at=former.expires_at,
+            rules=former.rules,
+            limits=former.limits,
+        )
         ends = now + timedelta(seconds=grace_seconds)
         self._change(key_id, lambda key: replace(key, expires_at=min(ends, key.expires_at or ends)))
         return made
@@ -149,7 +176,7 @@ class Keys:
         equal = hmac.compare_digest(_digest(secret), key.sha256 if key else _NO_DIGEST)
         if key is None or not equal or not key.valid_at(self._now()):
             raise UnauthenticatedError("A valid API key is needed: Authorization: Bearer teal_….")
-        return Principal(key.tenant, key.key_id, frozenset(key.scopes))
+        return Principal(key.tenant, key.key_id, frozenset(key.scopes), key.rules, key.limits)
 
     def knows(self, token: str) -> bool:
         """Whether ``verify`` would answer from memory, without a request to the store."""
@@ -227,6 +254,7 @@ def _object_key(key_id: str) -> str:
 
 def _document(key: ApiKey) -> bytes:
     document = {**key.__dict__, **{name: _text(getattr(key, name)) for name in _TIMES}}
+    document |= {"rules": key.rules.document(), "limits": key.limits.document()}
     return json.dumps(document, indent=1).encode()
 
 
@@ -238,7 +266,10 @@ def _is_key(object_key: str) -> bool:
 def _key_from(body: bytes) -> ApiKey:
     told: dict[str, Any] = json.loads(body)
     times = {name: datetime.fromisoformat(told[name]) if told.get(name) else None for name in _TIMES}
-    return ApiKey(**{**told, **times, "scopes": tuple(told["scopes"])})
+    # A key of an earlier version has neither.
+    rules = DataRules.from_document(told.get("rules") or {})
+    limits = Limits.from_document(told.get("limits") or {})
+    return ApiKey(**{**told, **times, "scopes": tuple(told["scopes"]), "rules": rules, "limits": limits})
 
 
 def _text(moment: datetime | None) -> str | None:

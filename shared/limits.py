@@ -1,0 +1,63 @@
+"""How much a key or a tenant may take: plain numbers, each of which may be left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from shared.errors import InvalidKeyRequestError
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None leaves a limit to whoever is next: the key's to its tenant, the tenant's to the installation."""
+
+    requests_per_second: float | None = None
+    """On average; ten seconds' worth may come at once."""
+    concurrent_requests: int | None = None
+    """Answered at the same time by one process."""
+    page_rows: int | None = None
+    """Rows of one page of an answer."""
+    query_bytes: int | None = None
+    """Bytes of the data files that one question may read."""
+    day_bytes: int | None = None
+    """The same for all questions of a day (UTC)."""
+    answer_bytes: int | None = None
+    """Bytes of one answer."""
+    upload_bytes: int | None = None
+    """Bytes of one upload."""
+    stored_bytes: int | None = None
+    """Bytes of the data files of a lake's newest snapshot; more uploads are held."""
+
+    def over(self, general: Limits) -> Limits:
+        """These where they are set, else the general ones."""
+        return self._with(general, lambda own, other: other if own is None else own)
+
+    def within(self, outer: Limits) -> Limits:
+        """The stricter of both, limit by limit."""
+        return self._with(outer, lambda own, other: other if own is None else own if other is None else min(own, other))
+
+    def document(self) -> dict[str, float]:
+        """Those that are set, by name."""
+        told = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {name: value for name, value in told.items() if value is not None}
+
+    @classmethod
+    def from_document(cls, told: Mapping[str, Any]) -> Self:
+        """Read what ``document`` writes. Raises InvalidKeyRequestError."""
+        names = [one.name for one in fields(cls)]
+        for name, value in told.items():
+            if name not in names:
+                raise InvalidKeyRequestError(f"There is no limit {str(name)[:63]}; there are {', '.join(names)}.")
+            is_whole = isinstance(value, int) or (isinstance(value, float) and name == "requests_per_second")
+            if isinstance(value, bool) or not is_whole or not 0 < value < 2**62:
+                raise InvalidKeyRequestError(f"The limit {name} is a positive number.")
+        return cls(**told)
+
+    def _with(self, other: Limits, choose: Any) -> Limits:
+        return Limits(**{one.name: choose(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)})
+
+
+UNLIMITED = Limits()
+"""All left to whoever is next."""
