@@ -25,11 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+FUNCTIONS = ("query", "ingest", "tidy", "work")
 LIMITS_MB = {"aws": 180, "gcp": 220}
 """Unzipped. Lambda itself takes 250; Google's own libraries are 30 MB, and there they are installed by the cloud."""
 MODELS_MB = 60
 """What fits models comes on top, in the one function that does."""
 FITS_MODELS = "tidy"
+OWN_LOCKS = {"query": "requirements-query.txt", FITS_MODELS: "requirements-models.txt"}
+"""What one function alone carries. The one that opens strangers' files and may write has nothing beyond the core."""
 NEWEST_GLIBC = (2, 34)
 """Of Amazon Linux 2023, under Lambda's python3.12 and later. Cloud Functions' Ubuntu 22.04 has 2.35."""
 OLDEST_MANYLINUX = 17
@@ -58,8 +61,19 @@ LAPTOP_ONLY = tuple(
     f"{name}{suffix}" for name in ("cli", "laptop", "remote", "sample", "terminal") for suffix in ("", ".py")
 )
 """Of our own code, as modules or folders: the command line, how it looks, and how it talks to a deployed API."""
-UNUSED_PARTS = ("duckdb/experimental", "adbc_driver_duckdb", "_duckdb-stubs", "pydantic/v1")
-"""FastAPI imports pydantic.v1 only to find out that nobody uses it, and takes its absence for an answer (35 ms)."""
+UNUSED_PARTS = (
+    "duckdb/experimental",
+    "adbc_driver_duckdb",
+    "_duckdb-stubs",
+    "aws_lambda_powertools/event_handler",
+    "cffi",
+    "jsonschema/benchmarks",
+    "mcp/cli",
+    "pycparser",
+    "pydantic/v1",
+)
+"""FastAPI imports pydantic.v1 only to find out that nobody uses it, and takes its absence for an answer (35 ms).
+Of cffi, cryptography's wheels need the library beside it alone; pycparser serves cffi."""
 
 
 class PackageError(Exception):
@@ -91,12 +105,17 @@ def build(target: Target, into: Path) -> None:
         check(target, into)
 
 
+def locks_of(target: Target) -> tuple[str, ...]:
+    """The files of locked requirements that a package is made from."""
+    own = (OWN_LOCKS[target.function],) if target.function in OWN_LOCKS else ()
+    return ("requirements.txt", f"requirements-{target.cloud}.txt", *own)
+
+
 def locked_requirements(target: Target) -> str:
-    """The lock of everything this package carries: of core, cloud and models, less what the runtime brings."""
+    """The lock of everything this package carries: of core, cloud and function, less what the runtime brings."""
     absent = IN_LAMBDA_RUNTIME if target.cloud == "aws" else frozenset()
     requirements: dict[str, str] = {}
-    models = ("requirements-models.txt",) if target.function == FITS_MODELS else ()
-    for lock in ("requirements.txt", f"requirements-{target.cloud}.txt", *models):
+    for lock in locks_of(target):
         for requirement in re.split(r"\n(?=[a-z0-9])", (ROOT / lock).read_text()):
             name = re.match(r"[a-z0-9._-]+(?===)", requirement)
             marker = re.search(r" ; ([^\\\n]+)", requirement)
@@ -250,7 +269,7 @@ def main() -> int:
     """Build one package as the arguments say."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("cloud", choices=sorted(ENTRY_POINTS))
-    parser.add_argument("function", choices=["query", "ingest", "tidy"])
+    parser.add_argument("function", choices=FUNCTIONS)
     parser.add_argument("--into", type=Path, required=True, help="folder to fill; what is in it is removed")
     parser.add_argument("--architecture", choices=sorted(PLATFORMS), default="arm64")
     parser.add_argument("--python", default="3.13", help="the runtime's version")

@@ -13,11 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 LOCKS = {
     "core": "requirements.txt",
+    "query": "requirements-query.txt",
     "laptop": "requirements-laptop.txt",
     "aws": "requirements-aws.txt",
     "gcp": "requirements-gcp.txt",
     "models": "requirements-models.txt",
     "dev": "requirements-dev.txt",
+    "audit": "requirements-audit.txt",
 }
 
 

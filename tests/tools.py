@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.build_package import FITS_MODELS, Target, compile_to_bytecode, copy_code, install_wheels, interpreter
+from scripts.build_package import OWN_LOCKS, Target, compile_to_bytecode, copy_code, install_wheels, interpreter
 
 REPOSITORY = Path(__file__).parent.parent
 BUILD = REPOSITORY / ".build"
@@ -69,8 +69,7 @@ def package(cloud: str, function: str) -> Path:
     """A function's package for this machine, built as the build script builds it, again when the code has changed."""
     target = Target(cloud, function, ARCHITECTURE, VERSION, with_wheels=True)
     folder = BUILD / f"{cloud}-{function}-{ARCHITECTURE}-{VERSION}"
-    which = "wheels-and-models" if function == FITS_MODELS else "wheels"
-    wheels = BUILD / f"{cloud}-{which}-{ARCHITECTURE}-{VERSION}"
+    wheels = BUILD / f"{cloud}-wheels-{Path(OWN_LOCKS.get(function, 'requirements')).stem}-{ARCHITECTURE}-{VERSION}"
     with _alone(f"packages-{cloud}"):
         if _is_stale(wheels, "scripts/build_package.py", "requirements*.txt"):
             _say(f"installing {wheels}")
