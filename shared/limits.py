@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from shared.errors import InvalidKeyRequestError
+from shared.errors import AnswerTooLargeError, InvalidKeyRequestError
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,17 @@ class Limits:
     """Bytes of one upload."""
     stored_bytes: int | None = None
     """Bytes of the data files of a lake's newest snapshot; more uploads are held."""
+
+    @property
+    def counts_bytes(self) -> bool:
+        """Whether what a question reads is limited."""
+        return self.query_bytes is not None or self.day_bytes is not None
+
+    def require_answer(self, size: int) -> None:
+        """Raises AnswerTooLargeError where an answer of so many bytes is too large."""
+        if self.answer_bytes is not None and size > self.answer_bytes:
+            message = f"The answer has {size:,} bytes; an answer may have {self.answer_bytes:,}. Ask for less."
+            raise AnswerTooLargeError(message, bytes=size, max_bytes=self.answer_bytes)
 
     def over(self, general: Limits) -> Limits:
         """These where they are set, else the general ones."""

@@ -10,15 +10,15 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from shared.allowance import Allowance
 from shared.answers.cache import AnswerCache, Body
 from shared.answers.encode import (
     MEDIA_TYPES,
-    Format,
-    Numbers,
     arrow_body,
     csv_body,
     json_around,
@@ -26,80 +26,22 @@ from shared.answers.encode import (
     parquet_body,
 )
 from shared.answers.etags import matches
-from shared.catalog.reader import LakeReader, PinnedLake
-from shared.datasets.question import Context, Question, Statement
+from shared.asked import Answer, Asked, Receipt
+from shared.catalog.reader import LakeReader, PinnedLake, PinRestricted, pinned
+from shared.catalog.views import References, references_of, require_fit
+from shared.datasets.contract import Contract
+from shared.datasets.question import Context, Statement
+from shared.datasets.rules import EVERYTHING
 from shared.duck import Result, quoted
 from shared.facts import Facts, facts_of
 from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
+from shared.snapshots import contracts_in
 from shared.stranger_sql.base import SqlRun, SqlRunner, StrangerStatement
 from shared.stranger_sql.errors import RefusedSqlError
 
-CODE_VERSION = "4"
+CODE_VERSION = "5"
 """Part of every ETag: raised when the same question may give other bytes than before."""
-
-DOLLARS_PER_GB_SECOND = 0.0000133334
-DOLLARS_PER_1000_GETS = 0.0004
-MEMORY_GB = 1.769
-"""AWS Lambda arm64 and S3 Standard GET, us-east-1 list prices of November 2026; at 1,769 MB a function has one core."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question with what is asked about its answer; ``numbers`` is how JSON writes decimals.
-
-    ``was_newest`` says that nobody named the snapshot: it was the newest just now. ``subject`` names the list that a
-    cursor belongs to, where that is not the question with its parameters.
-    """
-
-    question: Question
-    tenant: str
-    snapshot: int | None = None
-    as_of: datetime | None = None
-    format: Format = "json"
-    numbers: Numbers = "string"
-    limit: int | None = None
-    cursor: str | None = None
-    if_none_match: str = ""
-    sees_personal: bool = False
-    was_newest: bool = False
-    subject: str = ""
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the answer stays the same for good."""
-        return self.snapshot is not None and not self.was_newest
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """What an answer cost: bytes of the data files it may touch, their number, milliseconds; dollars by list price."""
-
-    bytes_read: int = 0
-    requests: int = 0
-    milliseconds: float = 0.0
-
-    @property
-    def dollars(self) -> float:
-        """Estimated cost of one function's time and the store's requests."""
-        compute = self.milliseconds / 1000 * MEMORY_GB * DOLLARS_PER_GB_SECOND
-        return compute + self.requests / 1000 * DOLLARS_PER_1000_GETS
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An answer: ``content`` is None when the caller has it already (304)."""
-
-    etag: str
-    snapshot: int
-    media_type: str
-    pinned: bool
-    receipt: Receipt
-    content: bytes | None = None
-    cursor: str | None = None
-    timing: Mapping[str, float] = field(default_factory=dict)
-    """Milliseconds by phase: lake, engine, encode."""
-
 
 @dataclass(frozen=True)
 class QueryRules:
@@ -119,13 +61,17 @@ class AskQuestion:
     cache: AnswerCache
     rules: QueryRules
     run_stranger: SqlRunner | None = None
+    restricted: PinRestricted | None = None
+    allowance: Allowance | None = None
     known_facts: Remembered[Facts] = field(default_factory=Remembered)
+    known_contracts: Remembered[dict[str, Contract]] = field(default_factory=Remembered)
 
     def __call__(self, asked: Asked) -> Answer:
         """The answer, from the cache, from the ETag alone, or from the lake.
 
         Raises InvalidParameterError, MixedCurrenciesError, MissingRateError, SnapshotNotFoundError, InvalidCursorError,
-        PageTooLargeError.
+        PageTooLargeError, RulesDoNotFitError, and QueryTooLargeError, DayUsedUpError, AnswerTooLargeError by the limits
+        of who asks.
         """
         started = time.perf_counter()
         subject = asked.subject or subject_of(asked.question.name, asked.question.model_dump(mode="json"))
@@ -139,10 +85,12 @@ class AskQuestion:
                 return known
         elif snapshot is not None and (known := self._known(asked, snapshot, limit, position)) is not None:
             return known
-        with reader.pin(snapshot, as_of) as lake:
+        with self._pinned(asked, snapshot, as_of) as lake:
             opened = time.perf_counter()
             etag = self._etag(asked, lake.snapshot_id, limit, position)
             body, phases = self._made(asked, lake, subject, limit, int(position.get("offset", 0)))
+        if self.allowance is not None:
+            self.allowance.spend(asked.tenant, asked.limits, body.bytes_read)
         if body.repeatable:
             self.cache.put(etag, body)
         else:
@@ -168,7 +116,7 @@ class AskQuestion:
         Raises what asking raises about parameters.
         """
         self._limit(asked)
-        with self.reader_of(asked.tenant).pin(asked.snapshot, asked.as_of) as lake:
+        with self._pinned(asked, asked.snapshot, asked.as_of) as lake:
             facts = self._facts(asked, lake)
             context = self._context(asked, lake, facts)
             asked.question.statement(context)
@@ -181,6 +129,11 @@ class AskQuestion:
                 "bytes": size,
                 "cost_usd": f"{Receipt(size, files, 50).dollars:.9f}",
             }
+
+    def _pinned(self, asked: Asked, snapshot: int | None, as_of: datetime | None) -> AbstractContextManager[PinnedLake]:
+        # A cell opens the lake itself, and keeps the rules in there.
+        rules = EVERYTHING if asked.question.is_strangers else asked.rules
+        return pinned(self.reader_of, self.restricted, asked.tenant, rules, snapshot=snapshot, as_of=as_of)
 
     def _known(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> Answer | None:
         """The answer without an engine, if the caller has it already or this process still does."""
@@ -195,7 +148,14 @@ class AskQuestion:
             return None
         return self._delivered(asked, Answer(etag, snapshot, media, pinned, Receipt(), cursor=body.cursor), body)
 
+    def _allow(self, asked: Asked, facts: Facts) -> None:
+        """Raises QueryTooLargeError, DayUsedUpError."""
+        if self.allowance is not None:
+            self.allowance.require(asked.tenant, asked.limits, facts.touched(asked.question.tables())[1])
+
     def _delivered(self, asked: Asked, answer: Answer, body: Body) -> Answer:
+        """Raises AnswerTooLargeError."""
+        asked.limits.require_answer(len(body.content))
         return answer if matches(asked.if_none_match, answer.etag) else replace(answer, content=body.content)
 
     def _made(
@@ -203,12 +163,13 @@ class AskQuestion:
     ) -> tuple[Body, dict[str, float]]:
         started = time.perf_counter()
         facts = self._facts(asked, lake)
+        self._allow(asked, facts)
         context = replace(self._context(asked, lake, facts), rows_wanted=offset + limit + 1)
         wanted = asked.question.statement(context)
         if isinstance(wanted, StrangerStatement):
-            return self._of_stranger(
-                asked, SqlRun(asked.tenant, lake, wanted, limit, offset, asked.format, asked.numbers), subject, facts
-            )
+            how = (asked.format, asked.numbers, asked.rules, self._references(asked, lake))
+            run = SqlRun(asked.tenant, lake, wanted, limit, offset, *how, is_awaited=asked.is_awaited)
+            return self._of_stranger(asked, run, subject, facts)
         for kept in asked.question.keeps(context):
             lake.duck.keep(kept.name, kept.made_of, kept.statement.sql, _bound(kept.statement))
         # In the statement itself: then the engine sorts no more than the page needs, and works out what is shown of it.
@@ -251,6 +212,14 @@ class AskQuestion:
         phases = {"engine": (ran - started) * 1000, "encode": (time.perf_counter() - ran) * 1000}
         return Body(content, cursor, size, files, page.repeatable), phases
 
+    def _references(self, asked: Asked, lake: PinnedLake) -> References:
+        """What is needed to keep the rules of who asks. Raises RulesDoNotFitError."""
+        if not asked.rules:
+            return {}
+        contracts = self.known_contracts(asked.tenant, lake, contracts_in)
+        require_fit(asked.rules, contracts)
+        return references_of(contracts)
+
     def _next(self, asked: Asked, lake: PinnedLake, subject: str, offset: int) -> str:
         return self.cursors.seal(asked.tenant, subject, {"snapshot": lake.snapshot_id, "offset": offset})
 
@@ -268,7 +237,7 @@ class AskQuestion:
 
     def _limit(self, asked: Asked) -> int:
         """Rows of a page: an answer is given as a whole as far as one page goes, unless less is asked for."""
-        largest = self.rules.max_page_rows
+        largest = min(self.rules.max_page_rows, asked.limits.page_rows or self.rules.max_page_rows)
         return largest if asked.limit is None else page_size(asked.limit, largest)
 
     def _context(self, asked: Asked, lake: PinnedLake, facts: Facts) -> Context:
@@ -301,6 +270,7 @@ class AskQuestion:
             limit,
             position.get("offset", 0),
             asked.sees_personal and asked.question.personal,
+            asked.rules.digest,
             self.rules.timezone,
             self.rules.currency,
         ]

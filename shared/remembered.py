@@ -12,12 +12,12 @@ from typing import Generic, TypeVar
 from shared.catalog.reader import PinnedLake
 
 T = TypeVar("T")
-_Key = tuple[str, int, datetime]
+_Key = tuple[str, str, int, datetime]
 
 
 @dataclass
 class Remembered(Generic[T]):
-    """The last ``size`` values, one per tenant and snapshot."""
+    """The last ``size`` values, one per tenant and snapshot, and as whoever asks may see it."""
 
     size: int = 64
     _values: OrderedDict[_Key, T] = field(default_factory=OrderedDict)
@@ -26,7 +26,7 @@ class Remembered(Generic[T]):
     def __call__(self, tenant: str, lake: PinnedLake, make: Callable[[PinnedLake], T]) -> T:
         """The value for this snapshot, made when it is not there; it must depend on the snapshot alone."""
         # The time belongs to the key: a lake that was restored counts on from an older snapshot.
-        key = (tenant, lake.snapshot_id, lake.committed_at)
+        key = (tenant, lake.seen_by, lake.snapshot_id, lake.committed_at)
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)

@@ -12,23 +12,10 @@ from typing import Any
 
 from shared.catalog.reader import PinnedLake
 from shared.datasets.contract import Contract
+from shared.datasets.filters import OPERATORS, sql_type, taken_apart
 from shared.duck import quoted
 from shared.errors import ForbiddenError, InvalidParameterError, UnknownColumnError
-
-OPERATORS = {
-    "eq": "{column} = {value}",
-    "ne": "{column} IS DISTINCT FROM {value}",
-    "gt": "{column} > {value}",
-    "gte": "{column} >= {value}",
-    "lt": "{column} < {value}",
-    "lte": "{column} <= {value}",
-    "in": "list_contains({value}, {column})",
-    "contains": "contains(lower({column}::VARCHAR), lower({value}))",
-    "null": "({column} IS NULL) = {value}",
-}
-"""What may follow ``column__`` in a filter; ``in`` takes values separated by commas."""
-
-PERSONAL_SCOPE = "admin"
+from shared.keys import PERSONAL_SCOPE
 
 
 @dataclass(frozen=True)
@@ -89,13 +76,11 @@ class Table:
         return " AND ".join(conditions), bound
 
     def _taken_apart(self, asked: str) -> tuple[str, str]:
-        if asked in self.types:
-            return asked, "eq"
+        if (apart := taken_apart(asked, self.types)) is not None:
+            return apart
         name, separator, operator = asked.rpartition("__")
         if separator and name in self.types:
-            if operator not in OPERATORS:
-                raise InvalidParameterError(f"{asked}: an operator is one of {', '.join(OPERATORS)}")
-            return name, operator
+            raise InvalidParameterError(f"{asked}: an operator is one of {', '.join(OPERATORS)}")
         self.checked((name if separator and operator in OPERATORS else asked,))
         raise AssertionError  # pragma: no cover - checked() refuses what is no column
 
@@ -106,11 +91,7 @@ class Table:
                 raise ForbiddenError(f"{name} is personal data; the scope {PERSONAL_SCOPE} may ask for it.")
 
     def _sql_type(self, name: str, operator: str) -> str:
-        if operator == "contains":
-            return "VARCHAR"
-        if operator == "null":
-            return "BOOLEAN"
-        return self.types[name] + ("[]" if operator == "in" else "")
+        return sql_type(self.types[name], operator)
 
     def _value(self, name: str, operator: str, text: str) -> Any:
         """The text, which is bound as it is, once it is known to be one of the column's values."""

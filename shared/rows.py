@@ -6,20 +6,23 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from shared.allowance import Allowance
 from shared.answers.encode import Format, arrow_body, parquet_body
-from shared.catalog.reader import LakeReader, PinnedLake
+from shared.catalog.reader import LakeReader, PinnedLake, PinRestricted, pinned
 from shared.datasets.contract import Contract
 from shared.duck import Duck, Result, quoted
 from shared.errors import UnknownRowError
 from shared.keys import Principal
 from shared.paging import Cursors, page_size, subject_of
 from shared.remembered import Remembered
-from shared.row_table import PERSONAL_SCOPE, Filter, Table, after
+from shared.row_table import Filter, Table, after
 from shared.snapshots import contract_of, contracts_in
+from shared.sql.load import statement
 
 
 @dataclass(frozen=True)
@@ -61,21 +64,26 @@ class Rows:
     reader_of: Callable[[str], LakeReader]
     cursors: Cursors
     max_page_rows: int = 10_000
+    restricted: PinRestricted | None = None
+    allowance: Allowance | None = None
+    files: Remembered[dict[str, int]] = field(default_factory=Remembered)
     contracts: Remembered[dict[str, Contract]] = field(default_factory=Remembered)
 
     def find(self, principal: Principal, dataset: str, asked: RowsAsked) -> RowsFound:
         """A page of rows in the order asked for, then by key.
 
         Raises UnknownDatasetError, UnknownColumnError, InvalidParameterError, InvalidCursorError, PageTooLargeError,
-        ForbiddenError for a condition on personal data, SnapshotNotFoundError.
+        ForbiddenError for a condition on personal data, SnapshotNotFoundError, RulesDoNotFitError, QueryTooLargeError,
+        DayUsedUpError.
         """
-        limit = page_size(asked.limit, self.max_page_rows)
+        limit = page_size(asked.limit, min(self.max_page_rows, principal.limits.page_rows or self.max_page_rows))
         shape = {"filters": [(f.name, f.text) for f in asked.filters], "order": asked.order, "columns": asked.columns}
         subject = subject_of(f"rows/{dataset}", shape)
         position = self.cursors.open(principal.tenant, subject, asked.cursor) if asked.cursor else None
         snapshot = position["snapshot"] if position else asked.snapshot
-        with self.reader_of(principal.tenant).pin(snapshot, None if position else asked.as_of) as lake:
+        with self._pinned(principal, snapshot, None if position else asked.as_of) as lake:
             table = self.table(principal, lake, dataset)
+            size = self._allow(principal, lake, dataset)
             shown = tuple(dict.fromkeys(table.checked(asked.columns))) or tuple(table.types)
             order = table.order(asked.order)
             conditions, bound = table.conditions(asked.filters)
@@ -90,13 +98,15 @@ class Rows:
                 f"ORDER BY {ordered} LIMIT {limit + 1}"
             )
             rows, file, place = _read(lake.duck, page, bound, limit, asked.format)
-            pinned = lake.snapshot_id
+            at = lake.snapshot_id
+        if self.allowance is not None:
+            self.allowance.spend(principal.tenant, principal.limits, size)
         following = None
         if place is not None:
-            following = self.cursors.seal(principal.tenant, subject, {"after": place, "snapshot": pinned})
+            following = self.cursors.seal(principal.tenant, subject, {"after": place, "snapshot": at})
         masked = tuple(name for name in shown if name in table.masked)
         types = {name: table.types[name] for name in shown}
-        return RowsFound(types, rows, pinned, following, masked, file)
+        return RowsFound(types, rows, at, following, masked, file)
 
     def get(
         self,
@@ -108,7 +118,7 @@ class Rows:
         as_of: datetime | None = None,
     ) -> RowsFound:
         """One row. Raises UnknownDatasetError, UnknownRowError, InvalidParameterError, SnapshotNotFoundError."""
-        with self.reader_of(principal.tenant).pin(snapshot, as_of) as lake:
+        with self._pinned(principal, snapshot, as_of) as lake:
             table = self.table(principal, lake, dataset)
             condition, bound = table.by_key(key)
             selected = ", ".join(table.selected(name) for name in table.types)
@@ -122,8 +132,28 @@ class Rows:
         contract = contract_of(self.contracts(principal.tenant, lake, contracts_in), dataset)
         types = lake.duck.columns(quoted(dataset))
         personal = {column.name for column in contract.columns if column.personal}
-        hidden = () if PERSONAL_SCOPE in principal.scopes else tuple(name for name in types if name in personal)
-        return Table(lake, contract, types, hidden)
+        hidden = {column for name, column in principal.rules.masked if name == dataset}
+        hidden |= set() if principal.sees_personal else personal
+        return Table(lake, contract, types, tuple(name for name in types if name in hidden))
+
+    def _allow(self, principal: Principal, lake: PinnedLake, dataset: str) -> int:
+        """The bytes of a dataset, which its rows are looked for in. Raises QueryTooLargeError, DayUsedUpError."""
+        if self.allowance is None:
+            return 0
+        size = self.files(principal.tenant, lake, _bytes_of).get(dataset, 0)
+        self.allowance.require(principal.tenant, principal.limits, size)
+        return size
+
+    def _pinned(
+        self, principal: Principal, snapshot: int | None, as_of: datetime | None
+    ) -> AbstractContextManager[PinnedLake]:
+        tenant, rules = principal.tenant, principal.rules
+        return pinned(self.reader_of, self.restricted, tenant, rules, snapshot=snapshot, as_of=as_of)
+
+
+def _bytes_of(lake: PinnedLake) -> dict[str, int]:
+    """The bytes of the data files of every table."""
+    return {name: int(size) for name, _, size in lake.duck.execute(statement("lake/files"), {"lake": lake.alias})}
 
 
 def etag_of(found: RowsFound) -> str:

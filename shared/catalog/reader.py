@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,8 +17,9 @@ from tempfile import mkdtemp
 
 from shared.catalog.base import Catalog, CatalogCopy
 from shared.catalog.schema import create_lake
+from shared.datasets.rules import DataRules
 from shared.duck import Duck, literal, quoted
-from shared.errors import AppError, ObjectNotFoundError, SnapshotNotFoundError
+from shared.errors import AppError, ObjectNotFoundError, RulesNotKeptError, SnapshotNotFoundError
 
 MAX_OLD_SESSIONS = 8
 """Older snapshots kept attached for the next request that names them."""
@@ -29,12 +30,16 @@ MAX_IDLE_CURSORS = 4
 
 @dataclass(frozen=True)
 class PinnedLake:
-    """One snapshot of a lake, open for reading; table names resolve to it."""
+    """One snapshot of a lake, open for reading; table names resolve to it.
+
+    ``seen_by`` is the digest of the rules under which it is seen, "" for the whole of it.
+    """
 
     duck: Duck
     alias: str
     snapshot_id: int
     committed_at: datetime
+    seen_by: str = ""
 
     def tables(self) -> frozenset[str]:
         """The names of all tables of this snapshot."""
@@ -42,6 +47,10 @@ class PinnedLake:
             "SELECT table_name FROM duckdb_tables() WHERE database_name = $alias", {"alias": self.alias}
         )
         return frozenset(row[0] for row in rows)
+
+
+PinRestricted = Callable[[str, DataRules, int | None, datetime | None], AbstractContextManager[PinnedLake]]
+"""Opens a snapshot of a tenant's lake as it may be seen under rules; see ``shared/restricted.py``."""
 
 
 @dataclass
@@ -281,6 +290,26 @@ class LakeReader:
             _close_all(session.idle)
             self._engine().detach(session.alias)
             session.copy.path.unlink(missing_ok=True)
+
+
+def pinned(
+    reader_of: Callable[[str], LakeReader],
+    restricted: PinRestricted | None,
+    tenant: str,
+    rules: DataRules,
+    *,
+    snapshot: int | None,
+    as_of: datetime | None,
+) -> AbstractContextManager[PinnedLake]:
+    """``LakeReader.pin`` of a tenant's lake, as it may be seen under rules.
+
+    Raises RulesNotKeptError where nothing can keep them.
+    """
+    if not rules:
+        return reader_of(tenant).pin(snapshot, as_of)
+    if restricted is None:
+        raise RulesNotKeptError("Keys with rules are not served here.")
+    return restricted(tenant, rules, snapshot, as_of)
 
 
 def _close_all(cursors: list[Duck]) -> None:

@@ -23,6 +23,9 @@ SQL_TYPES: dict[str, str] = {
     "json": "JSON",
 }
 
+MAX_COLUMNS = 2_000
+"""Of a dataset: twice those of the widest file."""
+
 RESERVED = frozenset({"rowid", "snapshot_id", "filename", "file_row_number", "file_index"})
 """Names DuckLake keeps for itself."""
 
@@ -77,7 +80,7 @@ class Contract(BaseModel):
     name: str
     version: int = Field(1, ge=1)
     description: str = ""
-    columns: tuple[Column, ...]
+    columns: tuple[Column, ...] = Field(..., max_length=MAX_COLUMNS)
     key: tuple[str, ...] = Field(..., min_length=1, description="The columns that identify a row.")
     time_column: str | None = Field(None, description="When a row happened: for freshness, sorting and time filters.")
     updated_column: str | None = Field(

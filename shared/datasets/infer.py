@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from shared.datasets.contract import DELETED_COLUMN, RESERVED, Column, ColumnType, Contract
 from shared.duck import Duck, literal, quoted
@@ -42,9 +42,9 @@ def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezo
     return Contract(name=name, columns=tuple(columns), key=key, time_column=time, timezone=timezone, inferred=True)
 
 
-def column_for(duck: Duck, view: str, header: str, table: TextTable, contract: Contract) -> tuple[Column, str]:
-    """A new column of a contract for a header it does not know, with the header."""
-    return _column(duck, view, header, table, [column.name for column in contract.columns]), header
+def column_for(duck: Duck, view: str, header: str, table: TextTable, columns: Sequence[Column]) -> Column:
+    """A column for a header that none of those ``columns`` is for."""
+    return _column(duck, view, header, table, [column.name for column in columns])
 
 
 def column_name(header: str, taken: Collection[str]) -> str:

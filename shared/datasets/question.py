@@ -98,6 +98,8 @@ class Question(BaseModel):
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    is_strangers: ClassVar[bool] = False
+    """Its statement is not ours: it runs in a cell."""
     sql_names: ClassVar[tuple[str, ...]] = ()
     """The SQL files it is made of, shown with its definition."""
     columns: ClassVar[tuple[str, ...]] = ()

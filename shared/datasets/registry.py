@@ -43,20 +43,28 @@ def plain(name: str) -> str:
 
 
 def bind(contract: Contract, header: Sequence[str]) -> dict[str, str]:
-    """Which header name holds which column of the contract; the column's own name wins over its aliases."""
-    headers: dict[str, str] = {}
+    """Which header name holds which column of the contract; the column's own name wins over its aliases.
+
+    A name that stands there letter by letter wins over one that differs in case, blanks or punctuation.
+    """
+    exact: dict[str, str] = {}
+    alike: dict[str, str] = {}
     deleted: str | None = None
     for name in header:
         if name.lower() == DELETED_COLUMN:
             deleted = name
         else:
-            headers.setdefault(plain(name), name)
+            exact[name] = name
+            alike.setdefault(plain(name), name)
     bound: dict[str, str] = {}
-    for names in ((lambda c: (c.name,)), (lambda c: c.aliases)):
-        for column in contract.columns:
-            match = next((headers[plain(n)] for n in names(column) if plain(n) in headers), None)
-            if column.name not in bound and match is not None and match not in bound.values():
-                bound[column.name] = match
+    taken: set[str] = set()
+    for headers, spelled in ((exact, str), (alike, plain)):
+        for names in ((lambda c: (c.name,)), (lambda c: c.aliases)):
+            for column in contract.columns:
+                match = next((headers[spelled(n)] for n in names(column) if spelled(n) in headers), None)
+                if column.name not in bound and match is not None and match not in taken:
+                    bound[column.name] = match
+                    taken.add(match)
     if deleted is not None:
         bound[DELETED_COLUMN] = deleted
     return bound

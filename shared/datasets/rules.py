@@ -11,11 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from shared.errors import InvalidKeyRequestError
 from shared.values import NAME
 
 MAX_RULES = 100
 MAX_TEXT = 4_096
+
+
+class _Document(BaseModel):
+    """What ``DataRules.document`` writes. What is of another shape is a mistake, and never the same as no rules."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    rows: dict[str, dict[str, str]] = {}
+    masked: dict[str, list[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class RowFilter:
 
 @dataclass(frozen=True)
 class DataRules:
-    """What a credential may see of its tenant's lake: rows for which all filters hold; ``masked`` are dataset and column.
+    """What a credential may see of its lake: rows for which all filters hold; ``masked`` are dataset and column.
 
     Rows that refer to a row that is not visible are not visible either: order lines follow their orders.
     """
@@ -62,20 +73,21 @@ class DataRules:
     def from_document(cls, told: Mapping[str, Any]) -> Self:
         """Read what ``document`` writes. Raises InvalidKeyRequestError."""
         try:
-            rows, masked = told.get("rows") or {}, told.get("masked") or {}
-            filters = tuple(RowFilter(d, name, text) for d, given in rows.items() for name, text in given.items())
-            columns = tuple(sorted({(dataset, column) for dataset, given in masked.items() for column in given}))
-        except (AttributeError, TypeError):
+            document = _Document.model_validate(told)
+        except ValidationError:
             raise InvalidKeyRequestError(_SHAPE) from None
+        given = sorted(document.rows.items())
+        filters = tuple(RowFilter(dataset, *one) for dataset, told in given for one in sorted(told.items()))
+        columns = tuple(sorted({(dataset, column) for dataset, told in document.masked.items() for column in told}))
         names = [one.dataset for one in filters] + [one.name for one in filters]
         names += [name for pair in columns for name in pair]
-        if set(told) - {"rows", "masked"} or not all(isinstance(name, str) and NAME.match(name) for name in names):
+        if not all(NAME.match(name) for name in names):
             raise InvalidKeyRequestError(_SHAPE)
-        if not all(isinstance(one.text, str) and len(one.text) <= MAX_TEXT and "\0" not in one.text for one in filters):
+        if any(len(one.text) > MAX_TEXT or "\0" in one.text for one in filters):
             raise InvalidKeyRequestError(_SHAPE)
         if len(filters) + len(columns) > MAX_RULES:
             raise InvalidKeyRequestError(f"A key may have {MAX_RULES} rules at most.")
-        return cls(tuple(sorted(filters, key=lambda one: (one.dataset, one.name))), columns)
+        return cls(filters, columns)
 
 
 EVERYTHING = DataRules()
