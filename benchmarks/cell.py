@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.timing import median_of, share_of, timed
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits
-from shared.stranger_sql.cell import Cell
+from shared.stranger_sql.cells import sql_cell
 from shared.stranger_sql.page import Order, page_of
 from tests.stranger import StrangerLake, stranger_lake
 
@@ -47,7 +47,7 @@ def _row(lake: StrangerLake, folder: Path, sql: str) -> str:
 
 def _seconds_until_ready() -> float:
     started = time.perf_counter()
-    cell = Cell(SqlLimits())
+    cell = sql_cell(SqlLimits())
     try:
         cell.wait_until_ready()
         return time.perf_counter() - started

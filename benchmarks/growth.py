@@ -19,11 +19,12 @@ from typing import Any
 from benchmarks.timing import median_of, share_of
 from shared.answers.cache import AnswerCache
 from shared.api.questions import QUESTIONS
+from shared.asked import Asked
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.duck import Duck, open_duck
 from shared.paging import Cursors
-from shared.query import Asked, AskQuestion, QueryRules
+from shared.query import AskQuestion, QueryRules
 from shared.sample.make import make_sample
 from shared.sample.shop import SampleOrder
 from shared.storage.folder import FolderStore

@@ -12,11 +12,12 @@ from pathlib import Path
 from benchmarks.timing import median_of, share_of
 from shared.answers.cache import AnswerCache
 from shared.api.questions import QUESTIONS
+from shared.asked import Asked
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.errors import AppError
 from shared.paging import Cursors
-from shared.query import Asked, AskQuestion, QueryRules
+from shared.query import AskQuestion, QueryRules
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits, SqlRun, StrangerStatement
 from shared.stranger_sql.cells import CellRunner

@@ -30,6 +30,7 @@ from shared.errors import (
     UploadTooLargeError,
 )
 from shared.outcome import Outcome, message_of, outcome_of, skipped
+from shared.reading.base import ReadFile, ReceivedFile
 from shared.steps import ledger
 from shared.steps.erased import Erased, current, erased_in, unwelcome
 from shared.steps.expected import ExpectedRow, refuse_changed
@@ -38,13 +39,12 @@ from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
 from shared.steps.judge import Staged
 from shared.steps.merge import FileOnce, apply_merge, plan_merge, tables_with_rows
+from shared.steps.new_dataset import require_room
 from shared.steps.order import Order, read_order
-from shared.steps.reading import FileContext, Read, Reading
-from shared.steps.receive import COMMANDS, download, inbox_key_from, upload_id_of
-from shared.steps.recognise import read_and_judge
+from shared.steps.reading import Read, Reading
+from shared.steps.receive import COMMANDS, download, inbox_key_from, require_plain, upload_id_of
 from shared.steps.report import measure, missing_references, record_held, record_quality
 from shared.steps.rollups import apply_rollups, plan_rollups
-from shared.steps.rounding import notes_on_rounding
 from shared.steps.withhold import withhold
 from shared.storage.base import ObjectStore
 from shared.values import InboxKey, RowCounts, UploadedObject
@@ -99,6 +99,7 @@ class IngestUpload:
     lake: ObjectStore
     writer_of: Callable[[str], LakeWriter]
     session: Callable[[], AbstractContextManager[Duck]]
+    read: ReadFile
     rules: IngestRules
     tell: Callable[[Outcome], None]
     work_directory: Path | None = None
@@ -107,6 +108,8 @@ class IngestUpload:
         """Load, skip or hold; raise only when delivering the event again could help, or when nobody could be told."""
         started = datetime.now(UTC)
         key = inbox_key_from(upload.key)
+        if key.dataset != COMMANDS:
+            self.read.expect(key.tenant)
         upload = self._identified(upload)
         with self.session() as duck, TemporaryDirectory(prefix="teal-ingest-", dir=self.work_directory) as folder:
             entry = ledger.Entry(upload_id_of(upload), upload, key.dataset, started)
@@ -198,6 +201,7 @@ class IngestUpload:
             entry, run = replace(entry, replay_of=order.replay_of), replace(run, expected=order.expected)
             read: Read | None = None
             try:
+                require_plain((order.upload or entry.upload).key)
                 if entry.upload.size_bytes > self.rules.max_upload_bytes:
                     raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
                 path, content_hash = download(self.inbox, order.upload or entry.upload, folder)
@@ -205,7 +209,7 @@ class IngestUpload:
                 log.info("received", extra={"upload_id": entry.upload_id, "bytes": entry.upload.size_bytes})
                 if not order.replay_of and (same := ledger.same_content(duck, entry)):
                     return self._record(run, look, same)
-                read = read_and_judge(FileContext(duck, order, self.rules.reading, folder), path, key, contracts)
+                read = self.read(duck, ReceivedFile(path, folder, key, order, self.rules.reading, contracts))
                 if run.erased:
                     prints = fingerprints_of(self.lake, run.tenant)
                     read = withhold(duck, read, unwelcome(run.erased, prints), prints, current(contracts))
@@ -230,7 +234,7 @@ class IngestUpload:
         self._write_held_rows(run, entry, read)
         contracts = _fit_tables(run, look, entry, read) if read.new_contracts else contracts
         measured = {staged.contract.name: measure(duck, staged) for staged in read.staged}
-        entry = replace(entry, notes=(*entry.notes, *notes_on_rounding(duck, read, measured.values())))
+        entry = replace(entry, notes=(*entry.notes, *read.rounding))
         file_once = FileOnce(lambda staged, select: self._put_file(run, staged, select))
 
         def change(change: Change) -> Outcome:
@@ -331,6 +335,7 @@ def _fit_tables(run: _Run, look: Look, entry: ledger.Entry, read: Read) -> ledge
             raise ledger.ContractsChangedError("Another upload changed the contract at the same time.")
         if not new:
             raise NothingToCommit(known)
+        require_room(known, (one.name for one in new))
         for contract in new:
             fit_table(duck, contract)
             ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")

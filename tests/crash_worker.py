@@ -20,7 +20,10 @@ from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
 from shared.errors import AppError
 from shared.ingest import IngestRules, IngestUpload
+from shared.reading.base import ReceivedFile
 from shared.sessions import Sessions
+from shared.steps.reading import FileContext, Read
+from shared.steps.recognise import read_and_judge
 from shared.storage.base import ObjectStore
 from shared.values import UploadedObject
 from tests.crash_plan import Death
@@ -104,6 +107,18 @@ class MortalStore:
         return answer
 
 
+class ReadHere:
+    """Reads in the session itself, which may die at every statement of it; lives are too short to start a cell in."""
+
+    def expect(self, tenant: str) -> None:
+        """Nothing has to start."""
+
+    def __call__(self, duck: Duck, file: ReceivedFile) -> Read:
+        """See ReadFile."""
+        context = FileContext(duck, file.order, file.reading, file.folder)
+        return read_and_judge(context, file.path, file.key, file.registered)
+
+
 def live(spec: dict[str, str], uploads: Sequence[UploadedObject], folder: Path, death: Death) -> None:
     """Bring in every upload; what failed for now comes again at the end, as a queue would deliver it.
 
@@ -145,6 +160,7 @@ def _ingest(store: ObjectStore, fate: Fate, local: bool) -> IngestUpload:
         lake=mortal,
         writer_of=lambda tenant: LakeWriter(StoredCatalog(mortal, tenant), session),
         session=Sessions(session, lambda duck: None),
+        read=ReadHere(),
         rules=IngestRules(),
         tell=lambda outcome: None,
     )

@@ -9,6 +9,7 @@ import json
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,6 +24,8 @@ def main(folder: str, file: str, memory_limit_mb: str) -> None:
     bootstrap.inbox_store().put_file(key, Path(file))
     ingest = bootstrap.ingest_upload()
     before = peak_mb()
+    cells: dict[str, int] = {}
+    threading.Thread(target=watch_children, args=(cells,), daemon=True).start()
     started = time.perf_counter()
     outcome = ingest(UploadedObject("inbox", key))
     told = {
@@ -32,16 +35,29 @@ def main(folder: str, file: str, memory_limit_mb: str) -> None:
         "seconds": round(time.perf_counter() - started, 1),
         "before_mb": before,
         "peak_mb": peak_mb(),
+        "cell_peak_mb": max(cells.values(), default=0),
     }
     print(json.dumps(told))
 
 
-def peak_mb() -> int:
-    """The most memory this process has had; Linux counts its parent's into what getrusage says."""
-    status = Path("/proc/self/status")
+def peak_mb(process: str = "self") -> int:
+    """The most memory a process has had; Linux counts its parent's into what getrusage says."""
+    status = Path(f"/proc/{process}/status")
     if status.exists():
         return int(status.read_text().split("VmHWM:")[1].split()[0]) // 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024**2
+
+
+def watch_children(peaks: dict[str, int]) -> None:
+    """Keep the most memory that each child of this process has had, by its number; only Linux tells."""
+    while True:
+        for told in Path("/proc/self/task").glob("*/children"):
+            for process in told.read_text().split():
+                try:
+                    peaks[process] = peak_mb(process)
+                except (OSError, IndexError):
+                    continue  # it ended meanwhile
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

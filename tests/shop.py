@@ -14,6 +14,8 @@ from shared.catalog.writer import Change, LakeWriter
 from shared.duck import Duck, open_duck
 from shared.ingest import IngestRules, IngestUpload
 from shared.outcome import Outcome
+from shared.reading.base import ReadLimits
+from shared.reading.cells import CellReader
 from shared.sessions import Sessions
 from shared.steps.reading import Reading
 from shared.steps.rollups import renew_rollups
@@ -22,6 +24,8 @@ from shared.storage.folder import FolderStore
 from shared.values import UploadedObject
 
 TENANT = "shop"
+READER = CellReader(ReadLimits(memory_mb=1_024, threads=2))
+"""One for all lakes of a test process: its cell stays warm."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def shop_on(store: ObjectStore, **rules: Any) -> Shop:
         lake=store,
         writer_of=writer_of,
         session=Sessions(session, lambda duck: None),
+        read=READER,
         rules=IngestRules(reading=reading),
         tell=lambda outcome: None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import struct
 import zipfile
 import zlib
@@ -36,10 +37,18 @@ def members_of(path: Path) -> list[zipfile.ZipInfo]:
         raise UnreadableFileError(f"The zip archive holds {len(members):,} files; send one table a file.")
     if any(member.flag_bits & 1 for member in members):
         raise UnreadableFileError("The zip archive is encrypted.")
+    if any(_leads_elsewhere(member) for member in members):
+        raise UnreadableFileError("The zip archive has a link or a name that leads out of it.")
     for start, what in _FOREIGN:
         if any(member.filename.startswith(start) for member in members):
             raise UnreadableFileError(f"This is {what}.")
     return members
+
+
+def _leads_elsewhere(member: zipfile.ZipInfo) -> bool:
+    """No name of a member is ever used; who packs such ones means harm."""
+    parts = member.filename.replace("\\", "/").split("/")
+    return ".." in parts or not parts[0] or parts[0].endswith(":") or stat.S_ISLNK(member.external_attr >> 16)
 
 
 def kind_of(members: list[zipfile.ZipInfo]) -> Literal["workbook", "archive"]:

@@ -64,7 +64,7 @@ def sniff(sample: str, options: ReadOptions, *, whole: bool) -> Dialect:
     if options.comment is None and _has_comments(records, width):
         shape = replace(shape, comment="#")
         records = split(shape)
-    dialect = _table(records, width, shape, options)
+    dialect = _table(records, width, shape, options, whole=whole)
     return replace(dialect, long_fractions=has_long_fractions("".join(lines), dialect.decimal))
 
 
@@ -215,7 +215,7 @@ def table_start(rows: list[list[str]], width: int) -> int:
     return 0
 
 
-def _table(records: list[Record], width: int, shape: Shape, options: ReadOptions) -> Dialect:
+def _table(records: list[Record], width: int, shape: Shape, options: ReadOptions, *, whole: bool) -> Dialect:
     notes: list[str] = []
     start = 0
     filled = [r for r in records if not is_blank(r)]
@@ -234,6 +234,8 @@ def _table(records: list[Record], width: int, shape: Shape, options: ReadOptions
             notes.append("The first line looks like data, so the columns are called column_1, column_2, …")
     if header and first.problem:
         raise UnreadableFileError(f"The header cannot be read: {first.problem} (line {first.line}).", line=first.line)
+    if header and not rest and not whole:
+        raise UnreadableFileError(f"The row behind line {first.line} is longer than any row of a table.")
     if header and not rest:
         raise EmptyFileError("The file has a header but no rows.")
     names = first.cells if header else [f"column_{i}" for i in range(1, width + 1)]

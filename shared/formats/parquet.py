@@ -6,11 +6,20 @@ from pathlib import Path
 
 from shared.duck import Duck, OutOfMemoryError, literal, quoted
 from shared.errors import AppError, EmptyFileError, UnreadableFileError, UploadTooLargeError
-from shared.formats.table import TextTable, counted, unique_names
+from shared.formats.json_source import MAX_DEPTH
+from shared.formats.streams import EXPANSION_FLOOR_BYTES, MAX_EXPANSION
+from shared.formats.table import MAX_COLUMNS, TextTable, counted, unique_names
 
 MAX_ROWS_PER_BYTE = 1_000
 FREE_ROWS = 10_000_000
 """Run lengths let 700 bytes claim 300 million rows; up to this many nobody minds."""
+MAX_CHUNKS = 2_000_000
+"""Columns times row groups; DuckDB takes a kilobyte for each before it reads a row."""
+FREE_GROUPS = 10_000
+MIN_ROWS_PER_GROUP = 100
+"""Each group is opened on its own: an honest file of many has a hundred thousand rows in each."""
+MAX_NODES = 100_000
+"""Columns and the structures around them."""
 _NESTED = ("STRUCT", "MAP", "UNION")
 
 
@@ -26,11 +35,7 @@ def open_parquet(duck: Duck, path: Path, name: str, *, compression: str) -> Text
 
 def _open(duck: Duck, path: Path, name: str, compression: str) -> TextTable:
     source = f"read_parquet({literal(str(path))})"
-    claimed = duck.value(f"SELECT sum(num_rows) FROM parquet_file_metadata({literal(str(path))})") or 0
-    if not claimed:
-        raise EmptyFileError("The Parquet file has columns but no rows.")
-    if claimed > FREE_ROWS and claimed > path.stat().st_size * MAX_ROWS_PER_BYTE:
-        raise UploadTooLargeError(f"The file claims {claimed:,} rows in {path.stat().st_size:,} bytes.")
+    _refuse_by_footer(duck, path)
     types = duck.columns(f"(FROM {source})")
     names, notes = unique_names(types)
     far = _columns_of_96_bits(duck, path, types)
@@ -60,6 +65,54 @@ def _open(duck: Duck, path: Path, name: str, compression: str) -> TextTable:
         notes=notes,
         types=dict(zip(names, types.values(), strict=True)),
     )
+
+
+def _refuse_by_footer(duck: Duck, path: Path) -> None:
+    """What a file says of itself is looked at before a page of it is read.
+
+    Raises EmptyFileError, UnreadableFileError and UploadTooLargeError.
+    """
+    file, stored = literal(str(path)), path.stat().st_size
+    rows, groups, cipher = duck.execute(
+        f"SELECT num_rows, num_row_groups, encryption_algorithm FROM parquet_file_metadata({file})"
+    )[0]
+    if cipher:
+        raise UnreadableFileError("The Parquet file is encrypted.")
+    if not rows:
+        raise EmptyFileError("The Parquet file has columns but no rows.")
+    if rows > FREE_ROWS and rows > stored * MAX_ROWS_PER_BYTE:
+        raise UploadTooLargeError(f"The file claims {rows:,} rows in {stored:,} bytes.")
+    nodes = duck.value(f"SELECT count(*) FROM parquet_schema({file})")
+    if nodes > MAX_NODES:
+        raise UnreadableFileError(f"The file has more than {MAX_NODES:,} columns.")
+    columns = _require_flat(duck.execute(f"SELECT num_children FROM parquet_schema({file})"))
+    if columns > MAX_COLUMNS:
+        raise UnreadableFileError(f"The file has {columns:,} columns; at most {MAX_COLUMNS:,} can be read.")
+    if nodes * groups > MAX_CHUNKS or (groups > FREE_GROUPS and rows < groups * MIN_ROWS_PER_GROUP):
+        raise UploadTooLargeError(f"The file has {groups:,} row groups of {columns:,} columns; write larger ones.")
+    unpacked = duck.value(f"SELECT sum(total_uncompressed_size) FROM parquet_metadata({file})") or 0
+    if unpacked > max(EXPANSION_FLOOR_BYTES, stored * MAX_EXPANSION):
+        raise UploadTooLargeError(f"The file grows more than {MAX_EXPANSION} times when decompressed.")
+
+
+def _require_flat(children: list[tuple[int | None]]) -> int:
+    """How many columns a schema has, told by how many parts each of its nodes has, parents first.
+
+    Raises UnreadableFileError where it is nested deeper than any honest one.
+    """
+    columns = 0
+    waiting: list[int] = []
+    for (parts,) in children:
+        columns += len(waiting) == 1
+        if waiting:
+            waiting[-1] -= 1
+        if parts:
+            waiting.append(parts)
+            if len(waiting) > MAX_DEPTH:
+                raise UnreadableFileError(f"A column is nested more than {MAX_DEPTH} levels deep.")
+        while waiting and not waiting[-1]:
+            waiting.pop()
+    return columns
 
 
 def _columns_of_96_bits(duck: Duck, path: Path, types: dict[str, str]) -> frozenset[str]:

@@ -14,6 +14,9 @@ DateOrder = Literal["dmy", "mdy", "ymd"]
 MAX_COLUMNS = 1_000
 """Wider files take DuckDB's memory by their width alone (100,000 columns: out of memory)."""
 
+MAX_NAME_CHARACTERS = 255
+"""A longer name is no name, and would fill every message it is told in."""
+
 SERVICE_COLUMNS = ("_problem", "_line", "_original")
 """Added to a table in which a row could not be split into cells."""
 
@@ -102,10 +105,12 @@ class TextTable:
 def unique_names(header: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Usable column names and notes on what was renamed: blanks become column_3, repetitions id_1, id_2.
 
-    SQL compares names without case, so ``ID`` after ``id`` is a repetition. Raises UnreadableFileError above
-    MAX_COLUMNS.
+    SQL compares names without case, so ``ID`` after ``id`` is a repetition. A name of more than MAX_NAME_CHARACTERS is
+    none. Raises UnreadableFileError above MAX_COLUMNS.
     """
     wanted = [" ".join(name.replace("\0", "").split()) for name in header]
+    too_long = {position for position, name in enumerate(wanted, start=1) if len(name) > MAX_NAME_CHARACTERS}
+    wanted = ["" if position in too_long else name for position, name in enumerate(wanted, start=1)]
     if len(wanted) > MAX_COLUMNS:
         raise UnreadableFileError(f"The file has {len(wanted):,} columns; at most {MAX_COLUMNS:,} can be read.")
     taken = {name.lower() for name in (*wanted, *SERVICE_COLUMNS)}
@@ -118,7 +123,9 @@ def unique_names(header: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...
         while final.lower() in seen or (final != name and final.lower() in taken):
             number += 1
             final = f"{base}_{number}"
-        if not name:
+        if position in too_long:
+            notes.append(f"The name of column {position} is too long, so it is called {final}.")
+        elif not name:
             notes.append(f"Column {position} has no name and is called {final}.")
         elif final != name:
             notes.append(f"Column {position} is called {final}, since the name {name} is taken.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from shared.datasets.contract import DELETED_COLUMN, Contract
+from shared.datasets.contract import DELETED_COLUMN, MAX_COLUMNS, Contract
 from shared.datasets.infer import ROW_KEY, column_for
 from shared.datasets.registry import bind
 from shared.duck import Duck, quoted
-from shared.errors import UnknownColumnsError
+from shared.errors import ContractError, UnknownColumnsError
 from shared.formats.expressions import number_expression
 from shared.formats.table import TextTable
 from shared.sql.load import statement
@@ -17,13 +18,17 @@ from shared.steps.judge import LookCloserError, Staged, judge, judge_clean
 from shared.steps.reading import FileContext, Read
 from shared.steps.rules import Shape, text_of
 
+MAX_NEW_COLUMNS = 100
+"""A lake takes about a twentieth of a second for each, and a file that brings more is seldom what its name says."""
+
 
 def read_by_contract(
     context: FileContext, table: TextTable, contract: Contract, new: tuple[Contract, ...] = ()
 ) -> Read:
     """Stage the rows of view ``raw_file``; columns the contract does not know are added, left out or refused.
 
-    Raises UnknownColumnsError, AmbiguousDatesError, LookCloserError. ``new`` are contract versions made for this file.
+    Raises UnknownColumnsError, ContractError, AmbiguousDatesError, LookCloserError. ``new`` are contract versions made
+    for this file.
     """
     duck, order = context.duck, context.order
     bound = bind(contract, table.columns)
@@ -32,12 +37,14 @@ def read_by_contract(
     if extra and contract.new_columns == "hold":
         raise UnknownColumnsError(f"{contract.name} has no column {', '.join(extra)}, and takes no new ones.")
     if extra and contract.new_columns == "add":
-        added = [column_for(duck, "raw_file", name, table, contract) for name in extra]
-        contract = contract.model_copy(
-            update={"version": contract.version + 1, "columns": (*contract.columns, *(column for column, _ in added))}
-        )
-        bound |= {column.name: name for column, name in added}
-        notes.append(f"New columns: {', '.join(column.name for column, _ in added)}.")
+        _require_room(contract, extra)
+        columns = list(contract.columns)
+        for name in extra:
+            columns.append(column_for(duck, "raw_file", name, table, columns=columns, headers=extra))
+            bound[columns[-1].name] = name
+        added = columns[len(contract.columns) :]
+        contract = contract.model_copy(update={"version": contract.version + 1, "columns": tuple(columns)})
+        notes.append(f"New columns: {', '.join(column.name for column in added)}.")
         new = (contract,)
     elif extra:
         notes.append(f"Columns left out: {', '.join(extra)}.")
@@ -61,6 +68,17 @@ def read_by_contract(
     judged = _judge_lines if contract.name == "order_items" else judge
     staged = judged(duck, contract, shape, context.folder)
     return Read((staged,), 0, "", tuple(notes), new, table.long_fractions)
+
+
+def _require_room(contract: Contract, extra: Sequence[str]) -> None:
+    """Raises ContractError where a file has more new columns than one may bring, or the dataset may have."""
+    if len(extra) > MAX_NEW_COLUMNS:
+        raise ContractError(
+            f"{contract.name} has none of {len(extra):,} columns of the file, such as {extra[0]}; a file may bring "
+            f"{MAX_NEW_COLUMNS} new ones."
+        )
+    if len(contract.columns) + len(extra) > MAX_COLUMNS:
+        raise ContractError(f"{contract.name} has {len(contract.columns):,} columns; it may have {MAX_COLUMNS:,}.")
 
 
 def _judge_lines(duck: Duck, contract: Contract, shape: Shape, folder: Path) -> Staged:

@@ -15,7 +15,8 @@ from shared.steps.order import Order
 class Read:
     """A file that was read and judged; ``staged[primary]`` has one row per row of the file.
 
-    ``long_fractions`` is False when a sample of the file has no number of more than four decimals.
+    ``long_fractions`` is False when a sample of the file has no number of more than four decimals. ``rounding`` are
+    notes on values that are rounded if the rows go into the lake.
     """
 
     staged: tuple[Staged, ...]
@@ -24,6 +25,7 @@ class Read:
     notes: tuple[str, ...]
     new_contracts: tuple[Contract, ...] = ()
     long_fractions: bool = True
+    rounding: tuple[str, ...] = ()
 
     @property
     def version(self) -> int:

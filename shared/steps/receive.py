@@ -14,7 +14,10 @@ COMMANDS = "_commands"
 """The inbox folder whose objects are not files but orders: replay, register a contract, roll back."""
 
 _MADE_BY_API = re.compile(r"u[0-9a-f]{23}\Z")
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+_UNSAFE = re.compile("[?#\\\\\x01-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""What an address, a path or a line takes for something else than a letter, or shows in another order."""
+MAX_KEY_BYTES = 1_024
 
 
 class UnknownInboxKeyError(InputError):
@@ -26,14 +29,20 @@ class UnknownInboxKeyError(InputError):
 def inbox_key_from(key: str) -> InboxKey:
     """Take a key apart. Raises UnknownInboxKeyError."""
     parts = key.split("/", 3)
-    if len(parts) != 4 or parts[0] != "inbox" or not parts[3] or _UNSAFE.search(key):
+    if len(parts) != 4 or parts[0] != "inbox" or not parts[3] or _NO_TEXT.search(key):
         raise UnknownInboxKeyError("Files belong under inbox/<tenant>/<dataset>/<file>.")
     _, tenant, dataset, path = parts
     if not NAME.match(tenant) or not NAME.match(dataset):
         raise UnknownInboxKeyError("Tenant and dataset are lower-case names: a-z, 0-9 and _, at most 63.")
-    if ".." in path.split("/"):
-        raise UnknownInboxKeyError("A file's path may not climb.")
     return InboxKey(tenant, dataset, path)
+
+
+def require_plain(key: str) -> None:
+    """Raises UnknownInboxKeyError for a key that something may take for more than a name, or for another one."""
+    if _UNSAFE.search(key):
+        raise UnknownInboxKeyError(r"A file's name may have no ?, # or \ and no character that cannot be seen.")
+    if len(key.encode()) > MAX_KEY_BYTES or any(part in ("", ".", "..") for part in key.split("/")):
+        raise UnknownInboxKeyError("A file's path may not climb, and is no longer than 1,024 bytes.")
 
 
 def upload_id_of(upload: UploadedObject) -> str:

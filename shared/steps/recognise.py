@@ -17,7 +17,9 @@ from shared.sources.known import Source, nearest, nearly, source_for
 from shared.steps.by_contract import read_by_contract
 from shared.steps.judge import LookCloserError
 from shared.steps.ledger import Contracts
+from shared.steps.new_dataset import require_free_name
 from shared.steps.reading import FileContext, Read
+from shared.steps.rounding import notes_on_rounding
 from shared.steps.through_source import read_through_source
 from shared.values import InboxKey
 
@@ -41,9 +43,10 @@ def read_and_judge(context: FileContext, path: Path, key: InboxKey, registered: 
         return _named(_judged(context, table, key, registered), key)
 
     try:
-        return read(checked=False)
+        found = read(checked=False)
     except (LookCloserError, UnreadableInputError):
-        return read(checked=True)
+        found = read(checked=True)
+    return replace(found, rounding=notes_on_rounding(context.duck, found))
 
 
 def _named(read: Read, key: InboxKey) -> Read:
@@ -73,6 +76,7 @@ def _judged(context: FileContext, table: TextTable, key: InboxKey, registered: C
         if contract is None:
             raise UnknownColumnsError(f"Unknown columns. {nearest(table.columns, tuple(contracts.values()))}")
     if contract is None:
+        require_free_name(key.dataset)
         if not context.reading.infer_datasets:
             raise UnknownColumnsError(f"There is no dataset {key.dataset}, and new ones are not inferred here.")
         contract = infer_contract(context.duck, key.dataset, "raw_file", table, timezone=context.reading.timezone)

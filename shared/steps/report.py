@@ -18,14 +18,10 @@ from shared.values import RowCounts
 
 @dataclass(frozen=True)
 class Measured:
-    """What the staged rows say about their quality; ``columns`` by name: missing, invalid and the rules broken.
-
-    ``to_the_last_decimal`` says that some amount uses all four decimals.
-    """
+    """What the staged rows say about their quality; ``columns`` by name: missing, invalid and the rules broken."""
 
     columns: dict[str, dict[str, Any]]
     newest_at: Any
-    to_the_last_decimal: bool
 
 
 def measure(duck: Duck, staged: Staged) -> Measured:
@@ -35,10 +31,8 @@ def measure(duck: Duck, staged: Staged) -> Measured:
         return _as_written(duck, staged)
     counts = ", ".join(f"count({quoted(column.name)})" for column in contract.columns)
     newest = f"max({quoted(contract.time_column)})::TIMESTAMPTZ" if contract.time_column else "NULL"
-    row = duck.execute(
-        f"SELECT count(*), {newest}, {_last_decimal(staged)}, {counts} FROM {staged.table} WHERE _held IS NULL"
-    )[0]
-    total, newest_at, to_the_last_decimal, *present = row
+    row = duck.execute(f"SELECT count(*), {newest}, {counts} FROM {staged.table} WHERE _held IS NULL")[0]
+    total, newest_at, *present = row
     broken = duck.execute(
         f"SELECT _held.column, _held.rule, count(*) FROM {staged.table} WHERE _held IS NOT NULL "
         "GROUP BY ALL ORDER BY ALL"
@@ -51,7 +45,7 @@ def measure(duck: Duck, staged: Staged) -> Measured:
         of_column = columns.setdefault(name or "(row)", {"missing": 0, "invalid": 0, "rules": {}})
         of_column["invalid"] += count
         of_column["rules"][rule] = count
-    return Measured(columns, newest_at, to_the_last_decimal)
+    return Measured(columns, newest_at)
 
 
 def _as_written(duck: Duck, staged: Staged) -> Measured:
@@ -61,16 +55,7 @@ def _as_written(duck: Duck, staged: Staged) -> Measured:
         for name, found in staged.statistics.items()
     }
     newest = staged.statistics.get(staged.contract.time_column or "", {}).get("max")
-    asked = f"SELECT $newest::TIMESTAMPTZ, (SELECT {_last_decimal(staged)} FROM {staged.table})"
-    newest_at, to_the_last_decimal = duck.execute(asked, {"newest": newest})[0]
-    return Measured(columns, newest_at, to_the_last_decimal)
-
-
-def _last_decimal(staged: Staged) -> str:
-    """SQL for whether any amount needs its last decimal, as a rounded one does."""
-    decimals = (c.name for c in staged.contract.columns if c.type == "decimal" and c.name in staged.present)
-    used = " OR ".join(f"{quoted(name)} % 0.001 <> 0" for name in decimals)
-    return f"coalesce(bool_or({used or 'false'}), false)"
+    return Measured(columns, duck.value("SELECT $newest::TIMESTAMPTZ", {"newest": newest}))
 
 
 def missing_references(duck: Duck, plan: Plan, added: frozenset[str]) -> int:

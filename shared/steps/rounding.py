@@ -6,24 +6,22 @@ an amount that uses all four, as nine of ten do that were rounded. A file of cen
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from shared.datasets.contract import Contract
 from shared.datasets.registry import bind
 from shared.duck import Duck, literal, quoted
 from shared.formats.expressions import number_expression
 from shared.formats.table import SERVICE_COLUMNS, counted
 from shared.sources.known import sources
+from shared.steps.judge import Staged
 from shared.steps.reading import Read
-from shared.steps.report import Measured
 
 SAMPLE_ROWS = 1_000
 _LONG_FRACTION = "[.,][0-9]{4}[0-9]*[1-9]"
 
 
-def notes_on_rounding(duck: Duck, read: Read, measured: Iterable[Measured]) -> tuple[str, ...]:
+def notes_on_rounding(duck: Duck, read: Read) -> tuple[str, ...]:
     """One note for every column of ``raw_file`` with numbers of more than four decimals, and how many they are."""
-    rounded = any(one.to_the_last_decimal for one in measured)
+    rounded = any(_to_the_last_decimal(duck, staged) for staged in read.staged)
     headers = _amounts(duck, read) if rounded or read.long_fractions else []
     if not headers or not (rounded or _has_any(duck, headers)):
         return ()
@@ -34,6 +32,13 @@ def notes_on_rounding(duck: Duck, read: Read, measured: Iterable[Measured]) -> t
         for header, count in found
         if count
     )
+
+
+def _to_the_last_decimal(duck: Duck, staged: Staged) -> bool:
+    """Some amount needs its last decimal, as a rounded one does."""
+    decimals = (c.name for c in staged.contract.columns if c.type == "decimal" and c.name in staged.present)
+    used = " OR ".join(f"{quoted(name)} % 0.001 <> 0" for name in decimals)
+    return bool(used and duck.value(f"SELECT bool_or({used}) FROM {staged.table} WHERE _held IS NULL"))
 
 
 def _amounts(duck: Duck, read: Read) -> list[str]:

@@ -10,7 +10,8 @@ from shared.formats.expressions import TimeFormat, number_expression, time_expre
 
 TRUE_WORDS = "('true', 't', 'yes', 'y', '1', 'on')"
 FALSE_WORDS = "('false', 'f', 'no', 'n', '0', 'off')"
-NEVER_HELD = 'NULL::STRUCT("column" VARCHAR, rule VARCHAR, text VARCHAR)'
+HELD_TYPE = 'STRUCT("column" VARCHAR, "rule" VARCHAR, "text" VARCHAR)'
+NEVER_HELD = f"NULL::{HELD_TYPE}"
 
 
 @dataclass(frozen=True)

@@ -134,14 +134,17 @@ def _blanked(duck: Duck, staged: Staged, mentions: Mentions) -> Staged:
     places = [
         place for place, column, text, original in rows if mentioned(mentions, staged.contract, column, text, original)
     ]
-    if places:
-        duck.execute(
-            f"UPDATE {staged.table} SET _original = '', "
-            "_held = {'column': _held.column, 'rule': _held.rule, 'text': NULL::VARCHAR} "
-            f"WHERE _held IS NOT NULL AND list_contains($places, {staged.row_number})",
-            {"places": places},
-        )
-    return staged
+    if not places:
+        return staged
+    name = quoted("blanked_" + staged.contract.name)
+    duck.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS FROM {staged.table}")
+    duck.execute(
+        f"UPDATE temp.{name} SET _original = '', "
+        "_held = {'column': _held.column, 'rule': _held.rule, 'text': NULL::VARCHAR} "
+        f"WHERE _held IS NOT NULL AND list_contains($places, {staged.row_number})",
+        {"places": places},
+    )
+    return replace(staged, table=f"temp.{name}")
 
 
 def mentioned(mentions: Mentions, contract: Contract | None, column: str, text: str | None, original: str) -> bool:

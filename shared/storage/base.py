@@ -95,14 +95,21 @@ class ObjectStore(Protocol):
     def forget_versions(self, key: str, replaced_before: datetime) -> int:
         """Delete versions of a key that another one replaced before an instant; how many.
 
+        An instant in the future takes the last version of a deleted key too.
+
         A bucket answers 0: its lifecycle rule does that by itself, and no role of ours may delete a version.
         """
 
     def sign_get(self, key: str, *, seconds: int, filename: str = "") -> SignedUrl:
         """A URL to download one object; ``filename`` sets the attachment name."""
 
-    def sign_put(self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None) -> SignedUrl:
-        """A URL to upload one object of that type (and exactly that size, when given)."""
+    def sign_put(
+        self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None, max_bytes: int | None = None
+    ) -> SignedUrl:
+        """A URL to upload one object of that type, and of exactly that size, when given.
+
+        Else it has at most ``max_bytes`` where a store can be told so: S3 cannot.
+        """
 
     def duck_access(self) -> DuckAccess:
         """What DuckDB needs to read and write here; credentials are fresh for at least five minutes."""

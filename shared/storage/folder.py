@@ -159,6 +159,8 @@ class FolderStore:
             kept = self.versions(key)
             # Each was replaced when the next newer one was written.
             old = [one for newer, one in pairwise(kept) if newer.modified_at < replaced_before]
+            if kept and not identity_at(self._path(key)) and self.clock() < replaced_before:
+                old.append(kept[0])  # when it was deleted is not known, but it was before now
             for one in old:
                 os.unlink(f"{self._versions_folder(key)}/{one.version}")
             return len(old)
@@ -167,8 +169,10 @@ class FolderStore:
         """See ObjectStore.sign_get."""
         return self._signed(SignedRequest("GET", key, filename=filename), seconds)
 
-    def sign_put(self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None) -> SignedUrl:
-        """See ObjectStore.sign_put."""
+    def sign_put(
+        self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None, max_bytes: int | None = None
+    ) -> SignedUrl:
+        """See ObjectStore.sign_put. The route that takes it has a largest size of its own."""
         return self._signed(SignedRequest("PUT", key, content_type, size_bytes), seconds)
 
     def duck_access(self) -> DuckAccess:

@@ -158,11 +158,15 @@ class GcsStore:
         disposition = f"attachment; filename*=UTF-8''{quote(filename, safe='')}" if filename else None
         return self._signed(key, "GET", seconds, {}, response_disposition=disposition)
 
-    def sign_put(self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None) -> SignedUrl:
+    def sign_put(
+        self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None, max_bytes: int | None = None
+    ) -> SignedUrl:
         """See ObjectStore.sign_put."""
         headers = {"Content-Type": content_type}
         if size_bytes is not None:
             headers["x-goog-content-length-range"] = f"{size_bytes},{size_bytes}"
+        elif max_bytes is not None:
+            headers["x-goog-content-length-range"] = f"0,{max_bytes}"
         return self._signed(key, "PUT", seconds, headers)
 
     def duck_access(self) -> DuckAccess:

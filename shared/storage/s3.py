@@ -176,8 +176,10 @@ class S3Store:
             named["ResponseContentDisposition"] = f"attachment; filename*=UTF-8''{quote(filename, safe='')}"
         return self._signed("get_object", "GET", named, {}, seconds)
 
-    def sign_put(self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None) -> SignedUrl:
-        """See ObjectStore.sign_put."""
+    def sign_put(
+        self, key: str, *, seconds: int, content_type: str, size_bytes: int | None = None, max_bytes: int | None = None
+    ) -> SignedUrl:
+        """See ObjectStore.sign_put. A presigned PUT binds one length or none; a larger object is held unread."""
         named: dict[str, Any] = {**self._named(key), "ContentType": content_type}
         headers = {"Content-Type": content_type}
         if size_bytes is not None:

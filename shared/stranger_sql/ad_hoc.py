@@ -18,6 +18,7 @@ MAX_PARAMETERS = 100
 class SqlQuestion(Question):
     """One SELECT with the values of its ``$name`` parameters. It is never in the registry of questions."""
 
+    is_strangers: ClassVar[bool] = True
     definition_url: ClassVar[None] = None
 
     sql: Annotated[str, Field(min_length=1, max_length=MAX_BYTES, description="One SELECT over the datasets.")]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.answers.encode import Format, Numbers
 from shared.catalog.reader import PinnedLake
+from shared.catalog.views import References
 from shared.datasets.question import Statement
+from shared.datasets.rules import EVERYTHING, DataRules
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,18 @@ class StrangerStatement(Statement):
     hidden: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
+def always() -> bool:
+    """Yes."""
+    return True
+
+
 @dataclass(frozen=True)
 class SqlRun:
-    """One page of a statement on a snapshot, as a file of some format; of JSON the list of rows alone."""
+    """One page of a statement on a snapshot, as a file of some format; of JSON the list of rows alone.
+
+    It sees the rows and columns that ``rules`` let it see; ``references`` are needed for these. It is ended when it
+    ``is_awaited`` no more.
+    """
 
     tenant: str
     lake: PinnedLake
@@ -44,6 +55,9 @@ class SqlRun:
     offset: int = 0
     format: Format = "json"
     numbers: Numbers = "string"
+    rules: DataRules = EVERYTHING
+    references: References = field(default_factory=dict)
+    is_awaited: Callable[[], bool] = always
 
 
 @dataclass(frozen=True)
@@ -67,7 +81,7 @@ class SqlRunner(Protocol):
 
     def __call__(self, run: SqlRun) -> SqlPage:
         """Raises RefusedSqlError, InvalidSqlError, FailedSqlError, CrashedSqlError, SqlTookTooLongError,
-        SqlNeedsTooMuchError, SqlBusyError, EngineUnavailableError."""
+        SqlNeedsTooMuchError, SqlBusyError, EngineUnavailableError, CallerGoneError."""
 
     def require_room(self, tenant: str) -> None:
         """Raises SqlBusyError where running something now would find no place: asked before anything is opened."""

@@ -13,17 +13,17 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.answers.encode import plain
 from shared.catalog.stored import lake_prefix
-from shared.errors import AppError, EngineUnavailableError
+from shared.cells.process import Cell, CellEndedError, CellTooLateError, CellUnawaitedError
+from shared.errors import AppError, CallerGoneError, EngineUnavailableError
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits, SqlPage, SqlRun
-from shared.stranger_sql.cell import Cell, CellEndedError, CellTooLateError
 from shared.stranger_sql.errors import (
     CRASHED,
     KEEPS_CELL,
@@ -32,6 +32,7 @@ from shared.stranger_sql.errors import (
     SqlBusyError,
     SqlTookTooLongError,
 )
+from shared.stranger_sql.inside import NICENESS, PROGRAM
 
 RENEW_BEFORE = timedelta(minutes=5)
 """A credential that ends sooner is not used for another run; it cannot be renewed behind the lock."""
@@ -43,6 +44,11 @@ MAX_WAITING = 4
 
 MAX_CATALOGS = 2
 """Snapshots whose catalog a cell has; as many as it keeps open."""
+
+
+def sql_cell(limits: SqlLimits) -> Cell:
+    """A new one for some tenant. Raises OSError."""
+    return Cell(PROGRAM, asdict(limits), answer_bytes=limits.answer_bytes, niceness=NICENESS)
 
 
 @dataclass(eq=False)
@@ -57,7 +63,7 @@ class _Taken:
     def start(self, limits: SqlLimits) -> Cell:
         """The cell. Raises EngineUnavailableError."""
         try:
-            self.cell = self.cell or Cell(limits)
+            self.cell = self.cell or sql_cell(limits)
             self.cell.wait_until_ready()
         except (CellEndedError, CellTooLateError, OSError) as error:
             raise EngineUnavailableError("The engine could not be started; asking again may help.") from error
@@ -90,7 +96,11 @@ class CellRunner:
             cell = taken.start(self.limits)
             head = {
                 "lake": self._lake(taken, cell, run),
-                "hidden": {name: sorted(columns) for name, columns in run.statement.hidden.items() if columns},
+                "shown": {
+                    "rules": run.rules.document(),
+                    "references": {name: dict(columns) for name, columns in run.references.items()},
+                    "hidden": {name: sorted(columns) for name, columns in run.statement.hidden.items() if columns},
+                },
                 "order": {
                     "sql": run.statement.sql,
                     "values": plain(run.statement.values),
@@ -102,11 +112,13 @@ class CellRunner:
                 },
             }
             try:
-                told, body = cell.ask(head)
+                told, body = cell.ask(head, seconds=self.limits.seconds, is_awaited=run.is_awaited)
             except CellTooLateError:
                 raise SqlTookTooLongError("This did not end in the time a question has. Ask for less.") from None
             except CellEndedError:
                 raise CrashedSqlError(CRASHED) from None
+            except CellUnawaitedError:
+                raise CallerGoneError("The caller went away.") from None
             return _page(told, body)
 
     def require_room(self, tenant: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 
 from shared.errors import AppError, EngineUnavailableError, InputError, LimitError, UnavailableError
 
@@ -67,24 +67,19 @@ _MISTAKES = frozenset({"ParserException", "BinderException", "CatalogException",
 _FAILURES = frozenset({"ConversionException", "OutOfRangeException", "TypeMismatchException"})
 _OUTAGES = frozenset({"IOException", "HTTPException", "PermissionException", "ConnectionException", "OSError"})
 CRASHED = "The engine broke on this SQL."
-MAX_MESSAGE = 300
-_NEAR = re.compile(r'^Candidate bindings: "([^"\n]{1,63})"', re.MULTILINE)
-"""What the engine thinks was meant; it knows the columns of one tenant's datasets and no others."""
+MAX_MESSAGE = 400
 
 
-def told_error(kind: str, message: str) -> AppError:
-    """What the one who asked may know of an engine's error: its class by name and its text.
+def told_error(kind: str, message: str, place: Mapping[str, int] | None = None) -> AppError:
+    """What the one who asked may know of an engine's error: its class by name, its text, and where that points to.
 
     Text passes only for mistakes in the SQL itself and for values of the asker's own data; all else is told in fixed
     words, since it may hold paths, addresses or settings.
     """
-    first = message.partition("\n")[0].strip()[:MAX_MESSAGE]
-    first = first.partition(" Error: ")[2] or first
     if kind in _MISTAKES:
-        near = _NEAR.search(message)
-        return InvalidSqlError(f"{first} Did you mean {near[1]}?" if near else first)
+        return InvalidSqlError(message[:MAX_MESSAGE], **(place or {}))
     if kind in _FAILURES:
-        return FailedSqlError(first)
+        return FailedSqlError(message[:MAX_MESSAGE], **(place or {}))
     if kind == "InterruptException":
         return SqlTookTooLongError("This did not end in the time a question has. Ask for less.")
     if kind in ("OutOfMemoryException", "MemoryError"):

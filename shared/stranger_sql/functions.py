@@ -98,6 +98,29 @@ FUNCTIONS = UNREPEATABLE.union(
 )
 """Every function that may be called anywhere else."""
 
+ELSEWHERE = {
+    "charindex": "strpos",
+    "collect_list": "list",
+    "date_format": "strftime",
+    "dateadd": "date_add",
+    "format_date": "strftime",
+    "getdate": "now",
+    "isnull": "ifnull",
+    "json_query": "json_extract",
+    "locate": "strpos",
+    "nvl": "coalesce",
+    "percentile_cont": "quantile_cont",
+    "percentile_disc": "quantile_disc",
+    "regexp_like": "regexp_matches",
+    "regexp_substr": "regexp_extract",
+    "str_to_date": "strptime",
+    "sysdate": "now",
+    "to_char": "strftime",
+    "to_date": "strptime",
+    "unix_timestamp": "epoch",
+}
+"""What functions of other engines are called here; named when one of them is refused."""
+
 SMALL_NUMBERS = {"lpad": (1,), "rpad": (1,), "nth_value": (1,)}
 """Arguments, counted from 0, that must be written as a whole number of at most MAX_SMALL_NUMBER."""
 MAX_SMALL_NUMBER = 10_000

@@ -43,6 +43,10 @@ SHAPES = frozenset(
         "is_percentage method sample_size seed",
         "then_expr when_expr",
         "type is_null value",
+        "type is_null",
+        "upper lower",
+        "children",
+        "catalog column schema table",
         "id type_info",
         "expression null_order type",
     )
@@ -241,9 +245,11 @@ class _Look:
         if node["catalog"] or node["schema"] not in ("", "main"):
             self._refuse("Functions are called by their name alone.", node)
         if name not in known.FUNCTIONS:
-            near = get_close_matches(name, known.FUNCTIONS, 1, 0.8)
+            near = (
+                [known.ELSEWHERE[name]] if name in known.ELSEWHERE else get_close_matches(name, known.FUNCTIONS, 1, 0.8)
+            )
             hint = f" Did you mean {near[0]}?" if near else ""
-            self._refuse(f"The function {name[:60]} is not allowed.{hint}", node)
+            self._refuse(f"The function {name[:60]} is not allowed.", node, hint)
         if name in known.UNREPEATABLE or (name == "age" and len(node["children"]) == 1):
             self._doubt(f"{name} gives another value each time", node)
 
@@ -257,9 +263,9 @@ class _Look:
 
     # --- what is said ------------------------------------------------------------------------------------------------
 
-    def _refuse(self, message: str, node: Node) -> None:
+    def _refuse(self, message: str, node: Node, hint: str = "") -> None:
         place = self._place(node)
-        raise RefusedSqlError(f"{message.removesuffix('.')}{said(place)}.", **place)
+        raise RefusedSqlError(f"{message.removesuffix('.')}{said(place)}.{hint}", **place)
 
     def _doubt(self, message: str, node: Node) -> None:
         self.doubts.append(Doubt(message, self._place(node)))
@@ -269,9 +275,10 @@ class _Look:
 
 
 def _is_known_type(kind: Node) -> bool:
-    if kind["id"] in known.TYPES:
-        return True
     told = kind["type_info"] or {}
+    if kind["id"] in known.TYPES:
+        # GEOMETRY is a BLOB by another name, with casts of its own.
+        return not told.get("alias")
     own = not (told.get("catalog") or told.get("schema") or told.get("user_type_modifiers"))
     return kind["id"] == "UNBOUND" and own and str(told.get("name", "")).lower() in known.NAMED_TYPES
 

@@ -6,22 +6,25 @@ import threading
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.answers.encode import Format, Numbers, arrow_body, csv_body, json_rows
-from shared.duck import Duck, Result, literal
+from shared.duck import Duck, Result, literal, quoted
 from shared.errors import AppError
 from shared.stranger_sql.base import SqlLimits, SqlPage
-from shared.stranger_sql.errors import InvalidSqlError, SqlNeedsTooMuchError, told_error
+from shared.stranger_sql.errors import InvalidSqlError, SqlNeedsTooMuchError
+from shared.stranger_sql.explain import explained, plan_of
 from shared.stranger_sql.functions import words
 from shared.stranger_sql.guard import SqlGuard
 from shared.stranger_sql.locked import LockedDuck, Prepared
+from shared.stranger_sql.mistakes import Ran, mistake
 from shared.stranger_sql.ready import made_ready
 
 INTERRUPT_AGAIN_SECONDS = 0.05
 FETCHED_ROWS = 1_024
 MAX_PREPARED = 200
+_BEFORE = "SELECT * FROM (\n"
 _PAGE = "temp.page"
 _SMALL_TYPES = words(
     """BOOLEAN TINYINT SMALLINT INTEGER BIGINT HUGEINT UTINYINT USMALLINT UINTEGER UBIGINT UHUGEINT FLOAT DOUBLE DATE
@@ -47,13 +50,15 @@ def page_of(locked: LockedDuck, order: Order, limits: SqlLimits) -> SqlPage:
     cursor = locked.duck.cursor()
     try:
         with _told(), _deadline(cursor, limits.seconds):
-            prepared = _prepared(locked, cursor, order)
+            prepared = _prepared_or_plan(locked, cursor, order, limits)
             if order.format in ("parquet", "arrow"):
                 return _file(locked, cursor, order, prepared, limits)
-            found = cursor.connection.execute(*_asked(order, prepared))
-            columns = tuple(told[0] for told in found.description)
-            types = tuple(str(told[1]) for told in found.description)
-            rows = _rows(found, types, limits)
+            sql, values = _asked(order, prepared)
+            with _told(Ran(order.sql, sql, _BEFORE)):
+                found = cursor.connection.execute(sql, values)
+                columns = tuple(told[0] for told in found.description)
+                types = tuple(str(told[1]) for told in found.description)
+                rows = _rows(found, types, limits)
             result = Result(columns, types, rows[: order.limit])
             body = csv_body(columns, result.rows) if order.format == "csv" else json_rows(result, order.numbers)
             # With the names of its columns in each row, JSON may be longer than what was counted.
@@ -66,7 +71,7 @@ def page_of(locked: LockedDuck, order: Order, limits: SqlLimits) -> SqlPage:
 
 def _asked(order: Order, prepared: Prepared) -> tuple[str, dict[str, Any] | None]:
     """The page's SQL, with one row more than it has, and its values."""
-    sql = f"SELECT * FROM (\n{prepared.sql}\n) LIMIT {order.limit + 1} OFFSET {order.offset}"
+    sql = f"{_BEFORE}{prepared.sql}\n) LIMIT {order.limit + 1} OFFSET {order.offset}"
     return sql, _given(order, prepared.parameters) or None
 
 
@@ -95,7 +100,9 @@ def _rows(found: Any, types: Sequence[str], limits: SqlLimits) -> list[tuple[Any
 
 def _file(locked: LockedDuck, cursor: Duck, order: Order, prepared: Prepared, limits: SqlLimits) -> SqlPage:
     sql, values = _asked(order, prepared)
-    cursor.connection.execute(f"CREATE TEMP TABLE page AS {sql}", values)
+    make = "CREATE TEMP TABLE page AS "
+    with _told(Ran(order.sql, make + sql, make + _BEFORE)):
+        cursor.connection.execute(make + sql, values)
     count = int(cursor.value(f"SELECT count(*) FROM {_PAGE}"))
     rows = f"(FROM {_PAGE} LIMIT {order.limit})"
     if order.format == "arrow":
@@ -116,11 +123,26 @@ def _too_large(limits: SqlLimits) -> SqlNeedsTooMuchError:
     return SqlNeedsTooMuchError(f"An answer may have {limits.answer_bytes:,} bytes. Ask for less.")
 
 
+def _prepared_or_plan(locked: LockedDuck, cursor: Duck, order: Order, limits: SqlLimits) -> Prepared:
+    """What is to be run: the SQL, or for an EXPLAIN of it, the rows of its plan."""
+    sql, is_explain = explained(order.sql)
+    prepared = _prepared(locked, cursor, replace(order, sql=sql))
+    if not is_explain:
+        return prepared
+    values = _given(order, prepared.parameters) or None
+    plan = plan_of(locked, cursor, prepared.sql, values, limits)
+    return Prepared(plan, (), (), prepared.repeatable)
+
+
 def _prepared(locked: LockedDuck, cursor: Duck, order: Order) -> Prepared:
     """The SQL checked and made ready, once for each text of a session; what is run was checked as it is run."""
 
     def columns(sql: str) -> int:
-        return len(cursor.connection.execute(f"DESCRIBE {sql}", values or None).fetchall())
+        with _told(Ran(order.sql, f"DESCRIBE {sql}", "DESCRIBE ", names)):
+            return len(cursor.connection.execute(f"DESCRIBE {sql}", values or None).fetchall())
+
+    def names() -> set[str]:
+        return {column for table in checked.tables for column in locked.duck.columns(quoted(table))}
 
     key = repr((order.sql, sorted(order.types.items())))
     if key not in locked.prepared:
@@ -138,15 +160,15 @@ def _prepared(locked: LockedDuck, cursor: Duck, order: Order) -> Prepared:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the engine become those that may be told."""
+def _told(ran: Ran | None = None) -> Iterator[None]:
+    """Errors of the engine become those that may be told, with their place in what was asked."""
     try:
         yield
     except Exception as error:
         if isinstance(error, AppError) and not isinstance(error.__cause__, Exception):
             raise
         cause = error.__cause__ if isinstance(error, AppError) and error.__cause__ else error
-        raise told_error(type(cause).__name__, str(cause)) from None
+        raise mistake(cause, ran) from None
 
 
 @contextmanager

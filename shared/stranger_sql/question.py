@@ -22,6 +22,7 @@ class PublishedQuestion(Question):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
 
+    is_strangers: ClassVar[bool] = True
     definition: ClassVar[Definition]
     checked: ClassVar[CheckedSql]
     hidden: ClassVar[Mapping[str, frozenset[str]]] = {}

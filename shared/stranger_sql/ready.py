@@ -52,10 +52,11 @@ def _cast(before: str, name: str, types: Mapping[str, str]) -> str:
 
 def _without_end(duck: Duck, checked: CheckedSql) -> tuple[str, Node]:
     """The SQL without a semicolon at its end, and its tree."""
-    guesses = [checked.sql, *(checked.sql[:place] for place in _last(re.finditer(";", checked.sql)))]
-    inside = [guess for guess in guesses if ";" not in guess] or guesses
+    ends = [found.start() for found in re.finditer(";", checked.sql)]
+    # The shortest text that says the same has no semicolon but in quotes.
+    guesses = [*(checked.sql[:place] for place in ends[:MAX_GUESSES]), checked.sql]
     message = "The SQL must not have a semicolon but at its end."
-    return _proved(duck, checked.statement, inside, message), checked.statement
+    return _proved(duck, checked.statement, guesses, message), checked.statement
 
 
 def _with_order(sql: str, count: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ NOWHERE = 2**64 - 1
 MAX_BYTES = 32_768
 MAX_COMMENTS = 50
 """The lexer takes quadratic time for nested comments, and holds the interpreter meanwhile."""
+_SIGNS = re.compile(r"(?:\+|-(?!-)){50}")
+"""Signs in a row, where none begins a comment: the lexer takes cubic time for them, minutes for four thousand."""
 MAX_DEPTH = 150
 """Levels of the tree. The parser takes a thousand parentheses; what runs the tree would not."""
 
@@ -27,6 +30,8 @@ def tree_of(duck: Duck, sql: str) -> Node:
     # A NUL would end the text for some readers of it and not for others.
     if any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in sql) or sql.count("/*") > MAX_COMMENTS:
         raise RefusedSqlError("The SQL holds characters, or a number of comments, that are not read here.")
+    if _SIGNS.search(sql):
+        raise RefusedSqlError("The SQL holds more signs in a row than are read here.")
     try:
         told = json.loads(duck.value("SELECT json_serialize_sql($sql)", {"sql": sql}))
     except RecursionError:

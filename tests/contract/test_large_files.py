@@ -11,7 +11,10 @@ import duckdb
 LIMIT_MB = 256
 ROWS = 4_000_000
 OTHER_MB = 480
-"""Beside DuckDB's limit: the program itself, and buffers of fixed size for reading text and writing Parquet."""
+"""Beside DuckDB's limit: the program itself, and buffers of fixed size for reading text and writing Parquet.
+
+It holds for the process that commits and for the cell that reads; they are at work one after the other.
+"""
 
 
 def test_a_file_larger_than_the_memory_is_brought_in(tmp_path):
@@ -27,4 +30,5 @@ def test_a_file_larger_than_the_memory_is_brought_in(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=270)
     told = json.loads(done.stdout)
     assert (told["status"], told["accepted"]) == ("loaded", ROWS), told["reason"]
+    assert 0 < told["cell_peak_mb"] < LIMIT_MB + OTHER_MB, told
     assert told["peak_mb"] < LIMIT_MB + OTHER_MB, told

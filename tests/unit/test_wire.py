@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from shared.stranger_sql.wire import MAX_HEAD, BrokenWireError, packed, received
+from shared.cells.wire import MAX_HEAD, BrokenWireError, packed, received
 
 
 def test_a_message_is_received_as_it_was_sent():

@@ -25,13 +25,13 @@ def packed(head: Mapping[str, Any], body: bytes = b"") -> bytes:
     return _SIZES.pack(len(told), len(body)) + told + body
 
 
-def received(read: Callable[[int], bytes], max_body: int) -> Message:
+def received(read: Callable[[int], bytes], max_body: int | None = None) -> Message:
     """The next message; ``read`` gives exactly so many bytes, or fewer where there are no more.
 
-    Raises BrokenWireError.
+    Raises BrokenWireError. Without ``max_body`` the other side is trusted not to send too much.
     """
     head_size, body_size = _SIZES.unpack(_all(read, _SIZES.size))
-    if head_size > MAX_HEAD or body_size > max_body:
+    if head_size > MAX_HEAD or (max_body is not None and body_size > max_body):
         raise BrokenWireError("a message is too long")
     try:
         head = json.loads(_all(read, head_size))

@@ -9,17 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO, Any
 
-from shared.stranger_sql.base import SqlLimits
-from shared.stranger_sql.inside import GRACE_SECONDS, NICENESS
-from shared.stranger_sql.wire import BrokenWireError, Message, packed, received
+from shared.cells.program import GRACE_SECONDS
+from shared.cells.wire import BrokenWireError, Message, packed, received
 
 START_SECONDS = 20.0
+LOOK_SECONDS = 0.25
+"""How often is looked whether somebody still waits."""
 OF_THE_SYSTEM = ("LD_LIBRARY_PATH",)
 """What a cell gets of our environment: where some platforms keep Python's own library. Nothing else."""
 
@@ -32,36 +32,47 @@ class CellTooLateError(Exception):
     """The process did not answer in time, and was killed."""
 
 
+class CellUnawaitedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class Cell:
     """One process with a folder of its own. Not for two threads at once. After an error it is of no use.
 
-    Raises OSError when no process can be started.
+    ``program`` is a module whose ``main`` it runs, ``told`` the first message to it, ``answer_bytes`` the longest body
+    that it may answer; ``niceness`` is how much others go before it. Raises OSError when no process can be started.
     """
 
-    def __init__(self, limits: SqlLimits) -> None:
+    def __init__(self, program: str, told: Mapping[str, Any], *, answer_bytes: int, niceness: int = 0) -> None:
         self.folder = Path(mkdtemp(prefix="teal-cell-"))
-        self.limits = limits
+        self._answer_bytes = answer_bytes
         self._is_ready = False
         # The path of modules is ours, wherever this platform put them; the cell's own folder is not on it.
         modules = [os.path.abspath(place) for place in sys.path]
         # Nice from its first moment: starting takes a fifth of a second of work.
-        program = (
-            f"import os, sys; os.nice({NICENESS}); sys.path[:] = {modules!r}; "
-            "from shared.stranger_sql.inside import main; main()"
-        )
-        self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-            [sys.executable, "-s", "-P", "-c", program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in OF_THE_SYSTEM if name in os.environ},
-            cwd=self.folder,
-            start_new_session=True,
-        )
+        script = f"import os, sys; os.nice({niceness}); sys.path[:] = {modules!r}; from {program} import main; main()"
         try:
-            self._send(packed(asdict(limits)))
+            self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+                [sys.executable, "-s", "-P", "-c", script],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in OF_THE_SYSTEM if name in os.environ},
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        except BaseException:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+        try:
+            self._send(packed(told))
         except CellEndedError:
             pass  # who waits until it is ready is told
+
+    @property
+    def process(self) -> int:
+        """Its number."""
+        return self._process.pid
 
     def wait_until_ready(self) -> None:
         """Return once it could run something; it starts while nobody waits. Raises CellEndedError, CellTooLateError."""
@@ -69,11 +80,21 @@ class Cell:
             self._received(time.monotonic() + START_SECONDS)
             self._is_ready = True
 
-    def ask(self, head: Mapping[str, Any]) -> Message:
-        """The answer to a message. Raises CellEndedError, CellTooLateError."""
+    def ask(
+        self,
+        asked: Mapping[str, Any],
+        body: bytes = b"",
+        *,
+        seconds: float,
+        is_awaited: Callable[[], bool] = lambda: True,
+    ) -> Message:
+        """The answer to a message, which may take so long and ``is_awaited`` meanwhile.
+
+        Raises CellEndedError, CellTooLateError, CellUnawaitedError.
+        """
         self.wait_until_ready()
-        self._send(packed(head))
-        return self._received(time.monotonic() + self.limits.seconds + GRACE_SECONDS)
+        self._send(packed({"asked": asked, "seconds": seconds}, body))
+        return self._received(time.monotonic() + seconds + GRACE_SECONDS, is_awaited)
 
     def kill(self) -> None:
         """Kill it; whoever waits for its answer is told that it ended."""
@@ -101,7 +122,7 @@ class Cell:
         except (BrokenPipeError, ValueError) as error:
             raise CellEndedError("it takes no message") from error
 
-    def _received(self, until: float) -> Message:
+    def _received(self, until: float, is_awaited: Callable[[], bool] = lambda: True) -> Message:
         descriptor = _opened(self._process.stdout).fileno()
         ready = select.poll()
         ready.register(descriptor, select.POLLIN)
@@ -110,8 +131,12 @@ class Cell:
             found = bytearray()
             while len(found) < size:
                 left = until - time.monotonic()
-                if left <= 0 or not ready.poll(1000 * left):
+                if left <= 0:
                     raise CellTooLateError("it did not answer in time")
+                if not ready.poll(1000 * min(left, LOOK_SECONDS)):
+                    if not is_awaited():
+                        raise CellUnawaitedError("nobody waits for the answer")
+                    continue
                 part = os.read(descriptor, size - len(found))
                 if not part:
                     break
@@ -119,7 +144,7 @@ class Cell:
             return bytes(found)
 
         try:
-            return received(read, self.limits.answer_bytes)
+            return received(read, self._answer_bytes)
         except BrokenWireError as error:
             raise CellEndedError(str(error)) from error
 
