@@ -7,22 +7,30 @@ import hmac
 import json
 import re
 import secrets
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.datasets.rules import EVERYTHING, DataRules
-from shared.errors import InvalidKeyRequestError, NotFoundError, ObjectNotFoundError, UnauthenticatedError
+from shared.errors import (
+    InvalidKeyRequestError,
+    LimitError,
+    NotFoundError,
+    ObjectNotFoundError,
+    UnauthenticatedError,
+)
 from shared.limits import UNLIMITED, Limits
+from shared.recent import Recent
 from shared.storage.base import ObjectStore
 from shared.values import NAME
 
 SCOPES = ("read", "write", "sql", "admin")
 """No scope contains another: a key may do exactly what it names."""
+
+PERSONAL_SCOPE = "admin"
+"""Who has it sees the columns that contracts mark personal."""
 
 READING = frozenset({"read", "sql"})
 """The scopes under which a key's rules are kept; who writes would write past them."""
@@ -30,9 +38,19 @@ READING = frozenset({"read", "sql"})
 CACHE_SECONDS = 60.0
 """How long a revoked key may still work in a warm process."""
 
+MAX_KEYS = 1_000
+"""That work, of one tenant."""
+
+NOT_ADMITTED = "A valid credential is needed: Authorization: Bearer <API key or token>."
+"""What every refusal says, whatever was wrong."""
+
 _PREFIX = "keys/"
+_AT_ONCE = 16
+"""Keys read at a time for a list."""
 _TOKEN = re.compile(r"teal_(k[0-9a-f]{15})_([0-9a-f]{64})\Z")
 _KEY_ID = re.compile(r"k[0-9a-f]{15}\Z")
+_OBJECT = re.compile(r"keys/(k[0-9a-f]{15})\.json\Z")
+"""The secret that signs cursors lies beside the keys."""
 _TIMES = ("created_at", "expires_at", "revoked_at")
 _NO_DIGEST = "0" * 64
 
@@ -43,15 +61,30 @@ class UnknownKeyError(NotFoundError):
     code = "unknown_key"
 
 
+class TooManyKeysError(LimitError):
+    """The tenant has as many keys as one may have; revoke those that nobody uses."""
+
+    code = "too_many_keys"
+
+
 @dataclass(frozen=True)
 class Principal:
-    """Who asks: a tenant, by a key (or another credential), with scopes, and within rules and limits."""
+    """Who asks: a tenant, by a key (or another credential), with scopes, and within rules and limits.
+
+    ``limits`` are what holds for it, those of its tenant among them; ``tenant_limits`` hold for all its keys together.
+    """
 
     tenant: str
     key_id: str
     scopes: frozenset[str]
     rules: DataRules = EVERYTHING
     limits: Limits = UNLIMITED
+    tenant_limits: Limits = UNLIMITED
+
+    @property
+    def sees_personal(self) -> bool:
+        """Whether personal data is shown."""
+        return PERSONAL_SCOPE in self.scopes
 
 
 @dataclass(frozen=True)
@@ -98,8 +131,8 @@ class Keys:
         self._now = now
         # Unknown ids are remembered like known ones, apart from them: the first and the second try of either cost the
         # same, and a flood of invented ids cannot push out a real key.
-        self._known = _Recent(cache_seconds, cached_keys)
-        self._unknown = _Recent(cache_seconds, cached_keys)
+        self._known: Recent[ApiKey] = Recent(cache_seconds, cached_keys)
+        self._unknown: Recent[None] = Recent(cache_seconds, cached_keys)
 
     def create(
         self,
@@ -139,20 +172,37 @@ class Keys:
 
     def list(self, tenant: str | None = None) -> list[ApiKey]:
         """All keys, or one tenant's, oldest first."""
-        found = [_key_from(self._store.get(info.key)[0]) for info in self._store.list(_PREFIX) if _is_key(info.key)]
-        return sorted((k for k in found if tenant in (None, k.tenant)), key=lambda k: (k.created_at, k.key_id))
+        names = [match[1] for info in self._store.list(_PREFIX) if (match := _OBJECT.match(info.key))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            # One that was deleted since the listing is none.
+            found = [key for key in pool.map(self._stored, names) if key and tenant in (None, key.tenant)]
+        return sorted(found, key=lambda key: (key.created_at, key.key_id))
 
-    def revoke(self, key_id: str) -> ApiKey:
-        """End a key now; warm processes notice within CACHE_SECONDS. Raises UnknownKeyError."""
-        now = self._now()
-        return self._change(key_id, lambda key: replace(key, revoked_at=key.revoked_at or now))
+    def get(self, key_id: str, *, tenant: str | None = None) -> ApiKey:
+        """One key; with ``tenant``, only if it is that one's. Raises UnknownKeyError, one for both reasons."""
+        key = self._stored(key_id)
+        if key is None or tenant not in (None, key.tenant):
+            raise UnknownKeyError("There is no such key.")
+        return key
 
-    def rotate(self, key_id: str, *, grace_seconds: float = 0) -> NewKey:
-        """A key like that one, which ends after ``grace_seconds``. Raises UnknownKeyError, InvalidKeyRequestError."""
+    def refuse_too_many(self, tenant: str) -> None:
+        """Raises TooManyKeysError when the tenant has MAX_KEYS that work; for keys that are made through the API."""
         now = self._now()
-        former = self._stored(key_id)
-        if former is None:
-            raise UnknownKeyError(f"There is no key {key_id}.")
+        if sum(key.valid_at(now) for key in self.list(tenant)) >= MAX_KEYS:
+            raise TooManyKeysError(f"A tenant may have {MAX_KEYS:,} keys; revoke those that nobody uses.")
+
+    def revoke(self, key_id: str, *, tenant: str | None = None) -> ApiKey:
+        """End a key now; warm processes notice within CACHE_SECONDS. Raises UnknownKeyError, as ``get``."""
+        now = self._now()
+        return self._change(key_id, tenant, lambda key: replace(key, revoked_at=key.revoked_at or now))
+
+    def rotate(self, key_id: str, *, grace_seconds: float = 0, tenant: str | None = None) -> NewKey:
+        """A key like that one, which ends after ``grace_seconds``.
+
+        Raises UnknownKeyError, as ``get``, and InvalidKeyRequestError.
+        """
+        now = self._now()
+        former = self.get(key_id, tenant=tenant)
         if not former.valid_at(now):
             raise InvalidKeyRequestError("A key that has ended cannot be rotated; make a new one.")
         made = self.create(
@@ -164,8 +214,18 @@ class Keys:
             limits=former.limits,
         )
         ends = now + timedelta(seconds=grace_seconds)
-        self._change(key_id, lambda key: replace(key, expires_at=min(ends, key.expires_at or ends)))
+        self._change(key_id, tenant, lambda key: replace(key, expires_at=min(ends, key.expires_at or ends)))
         return made
+
+    def delete_all(self, tenant: str) -> int:
+        """Delete every key of a tenant, as if there had never been one; how many."""
+        found = self.list(tenant)
+        for key in found:
+            for name in (_object_key(key.key_id), used_key(key.key_id)):
+                self._store.delete(name)
+                self._store.forget_versions(name, datetime.max.replace(tzinfo=UTC))
+            self._known.forget(key.key_id)
+        return len(found)
 
     def verify(self, token: str) -> Principal:
         """Whose token it is. Raises UnauthenticatedError, with one message for every reason; StoreUnavailableError."""
@@ -175,13 +235,20 @@ class Keys:
         # Hashed and compared whether or not there is such a key: a wrong id takes as long as a wrong secret.
         equal = hmac.compare_digest(_digest(secret), key.sha256 if key else _NO_DIGEST)
         if key is None or not equal or not key.valid_at(self._now()):
-            raise UnauthenticatedError("A valid API key is needed: Authorization: Bearer teal_….")
+            raise UnauthenticatedError(NOT_ADMITTED)
         return Principal(key.tenant, key.key_id, frozenset(key.scopes), key.rules, key.limits)
 
     def knows(self, token: str) -> bool:
         """Whether ``verify`` would answer from memory, without a request to the store."""
+        return self.remembered_tenant(token) is not None
+
+    def remembered_tenant(self, token: str) -> str | None:
+        """The tenant of the key if that is in memory, "" for what will be refused; None: the store must be asked."""
         match = _TOKEN.match(token)
-        return match is None or match[1] in self._known or match[1] in self._unknown
+        if match is None or match[1] in self._unknown:
+            return ""
+        key = self._known.get(match[1])
+        return key.tenant if key else None
 
     def _remembered(self, key_id: str) -> ApiKey | None:
         if (key := self._known.get(key_id)) is not None:
@@ -189,7 +256,10 @@ class Keys:
         if key_id in self._unknown:
             return None
         key = self._stored(key_id)
-        (self._known if key else self._unknown).put(key_id, key)
+        if key is None:
+            self._unknown.put(key_id, None)
+        else:
+            self._known.put(key_id, key)
         return key
 
     def _stored(self, key_id: str) -> ApiKey | None:
@@ -200,48 +270,13 @@ class Keys:
         except ObjectNotFoundError:
             return None
 
-    def _change(self, key_id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
-        if not _KEY_ID.match(key_id):
-            raise UnknownKeyError("That is not a key id.")
-        try:
-            body, info = self._store.get(_object_key(key_id))
-        except ObjectNotFoundError:
-            raise UnknownKeyError(f"There is no key {key_id}.") from None
+    def _change(self, key_id: str, tenant: str | None, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        self.get(key_id, tenant=tenant)
+        body, info = self._store.get(_object_key(key_id))
         changed = change(_key_from(body))
         self._store.put_if_match(_object_key(key_id), _document(changed), etag=info.etag)
         self._known.forget(key_id)
         return changed
-
-
-class _Recent:
-    """The last keys looked up, each for a bounded time."""
-
-    def __init__(self, seconds: float, size: int) -> None:
-        self._seconds = seconds
-        self._size = size
-        self._lock = threading.Lock()
-        self._entries: OrderedDict[str, tuple[float, ApiKey | None]] = OrderedDict()
-
-    def __contains__(self, key_id: str) -> bool:
-        with self._lock:
-            entry = self._entries.get(key_id)
-            return entry is not None and time.monotonic() < entry[0]
-
-    def get(self, key_id: str) -> ApiKey | None:
-        with self._lock:
-            entry = self._entries.get(key_id)
-            return entry[1] if entry is not None and time.monotonic() < entry[0] else None
-
-    def put(self, key_id: str, key: ApiKey | None) -> None:
-        with self._lock:
-            self._entries[key_id] = (time.monotonic() + self._seconds, key)
-            self._entries.move_to_end(key_id)
-            while len(self._entries) > self._size:
-                self._entries.popitem(last=False)
-
-    def forget(self, key_id: str) -> None:
-        with self._lock:
-            self._entries.pop(key_id, None)
 
 
 def _digest(secret: str) -> str:
@@ -258,9 +293,14 @@ def _document(key: ApiKey) -> bytes:
     return json.dumps(document, indent=1).encode()
 
 
-def _is_key(object_key: str) -> bool:
-    """The secret that signs cursors lies beside the keys."""
-    return object_key.endswith(".json")
+def is_key_id(text: str) -> bool:
+    """Whether it is an API key's id, and not that of another credential."""
+    return bool(_KEY_ID.match(text))
+
+
+def used_key(key_id: str) -> str:
+    """The object whose own time says when a key was last used, see ``shared/last_used.py``."""
+    return f"{_PREFIX}used/{key_id}"
 
 
 def _key_from(body: bytes) -> ApiKey:

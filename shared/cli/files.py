@@ -78,6 +78,7 @@ def _value(name: str, text: str) -> str | int | bool:
 
 
 def _brought(file: Path, dataset: str, options: Options, tenant: str) -> dict[str, Any]:
+    bootstrap.tenants().refuse_gone(tenant)
     order = UploadOrder(dataset, file.name, size_bytes=file.stat().st_size, options=options)
     upload_id, key = bootstrap.uploads().place(operator(tenant), order)
     bootstrap.inbox_store().put_file(key, file)

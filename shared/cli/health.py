@@ -56,14 +56,17 @@ def rebuild(tenant: str) -> None:
 @click.command(short_help="Merge, expire, verify, delete what nothing needs.")
 @json_option
 def tidy(as_json: bool) -> None:
-    """Merge small files, expire old snapshots, delete what nothing needs, verify; bring in what was asked before."""
+    """Merge small files, expire old snapshots, delete what nothing needs, verify; bring in what was asked and done."""
     folded = [bootstrap.fold_usage()(tenant) for tenant in bootstrap.tidy().tenants()]
-    reports = bootstrap.tidy()()
+    reports = bootstrap.tidy_lakes()
     for report, fold in zip(reports, folded, strict=False):
         report.problems += fold.problems
     rows = [vars(report) for report in reports]
     show(rows, as_json)
-    sys.exit(1 if any(report.problems for report in reports) else 0)
+    gathered = bootstrap.gather_audit()()
+    for problem in gathered.problems:
+        err.print(f"audit: {escape(problem)}", soft_wrap=True, highlight=False)
+    sys.exit(1 if gathered.problems or any(report.problems for report in reports) else 0)
 
 
 @click.command(short_help="Fit the models: lifetime value, forecasts and so on.")

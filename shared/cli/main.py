@@ -13,6 +13,7 @@ import click
 from pydantic import ValidationError
 from rich.markup import escape
 
+from shared.cli.audited import audit_commands
 from shared.cli.erase import erase, erasures
 from shared.cli.files import upload
 from shared.cli.health import doctor, fit, rebuild, tidy
@@ -22,6 +23,7 @@ from shared.cli.published import questions
 from shared.cli.questions import ask
 from shared.cli.sample import sample
 from shared.cli.serve import run
+from shared.cli.tenants import tenants
 from shared.errors import AppError
 from shared.settings import Settings
 from shared.terminal import err
@@ -47,6 +49,7 @@ for command in (
     fit,
     rebuild,
     keys,
+    tenants,
     sample,
 ):
     main.add_command(command)
@@ -56,6 +59,7 @@ def run_main() -> NoReturn:
     """The console script: errors become a line and an exit code."""
     # What a use case logs, a command says in its own words; `run` logs as the functions do.
     logging.getLogger("teal").addHandler(logging.NullHandler())
+    audit_commands(main)
     try:
         main(standalone_mode=False)
     except click.ClickException as error:

@@ -29,7 +29,7 @@ SAMPLES = Path(__file__).parent.parent.parent / "samples"
 @click.option("--samples/--no-samples", default=True, help="Bring in UCI Online Retail at the first start.")
 def run(host: str, port: int, samples: bool) -> None:
     """Serve the API on a folder, and bring in whatever is dropped into its inbox."""
-    import uvicorn
+    from shared.cli.server import server_of
 
     for uri in (bootstrap.settings().lake, bootstrap.settings().inbox_uri):
         if "://" in uri:
@@ -56,9 +56,8 @@ def run(host: str, port: int, samples: bool) -> None:
         thread.start()
     named = f"[{host}]" if ":" in host else host
     _say_what_to_do(f"http://{named}:{door.getsockname()[1]}", key, inbox)
-    config = uvicorn.Config(bootstrap.api(), log_level="warning", server_header=False)
     try:
-        uvicorn.Server(config).run(sockets=[door])
+        server_of(bootstrap.api()).run(sockets=[door])
     except KeyboardInterrupt:
         # The server stopped in good order and passes the signal on; it was meant.
         out.print()
