@@ -94,7 +94,7 @@ class FoldUsage:
         except ObjectNotFoundError:
             return None
         except (ValueError, zlib.error) as error:
-            log.error("usage object cannot be read", extra={"object_key": key, "error": str(error)})
+            log.error("usage object cannot be read", extra={"object_key": key, "error": type(error).__name__})
             return {}
 
     def _delete(self, keys: list[str], report: FoldReport) -> None:

@@ -11,7 +11,6 @@ import gzip
 import json
 import logging
 import math
-import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from datetime import UTC, datetime
 from operator import add
 from typing import NamedTuple
 
+from shared.hand_in import WAIT_SECONDS, Batch, HandIn, ProcessName
 from shared.storage.base import ObjectStore
 
 log = logging.getLogger("teal.usage")
@@ -27,15 +27,10 @@ log = logging.getLogger("teal.usage")
 PREFIX = "usage/"
 OTHER = "(other)"
 """Question, key and format of what found no room of its own."""
-WAIT_SECONDS = 60.0
-"""From one object of a tenant to the next, and after the store was silent."""
 WAIT_REQUESTS = 10_000
-LAST_WAIT_SECONDS = 5.0
-"""For the put of another thread, at the end of a process."""
+"""The most that an object tells of; it is handed in before WAIT_SECONDS are over."""
 MAX_SLOTS = 2_000
 """Sums of one process for all its tenants; twice as many with those of others."""
-KEEP_SECONDS = 86_400.0
-"""What could not be handed in for so long is given up, well before a fold forgets that it may have seen it."""
 FIRST_BUCKET, LAST_BUCKET = -16, 64
 """From 0.0625 ms to 65.536 s; what lies outside counts with the nearest."""
 _BUCKETS_PER_DOUBLING = 4
@@ -82,16 +77,6 @@ class Use:
     bytes_read: int = 0
     dollars: float = 0.0
     from_cache: bool = False
-
-
-@dataclass(frozen=True)
-class Batch:
-    """An object to be put: the same key and bytes at every try, so that one which landed unseen counts once."""
-
-    key: str
-    body: bytes
-    requests: int
-    made_at: float
 
 
 @dataclass
@@ -142,21 +127,18 @@ class UsageRecord:
         wait_requests: int = WAIT_REQUESTS,
         max_slots: int = MAX_SLOTS,
     ) -> None:
-        self._store = store
+        self._handing_in = HandIn(store, self._taken, log, what="usage", unit="requests", wait_seconds=wait_seconds)
         self._now = now
         self._wait_seconds = wait_seconds
         self._wait_requests = wait_requests
         self._max_slots = max_slots
         self._lock = threading.Lock()
-        self._handing_in = threading.Lock()
         self._waiting: dict[str, _Waiting] = {}
         self._handed_in: dict[str, float] = {}
         self._slots = 0
         self._full = ""
         self._lost = 0
-        self._pending: Batch | None = None
-        self._not_before = 0.0
-        self._instance = ""
+        self._process = ProcessName()
         self._made = 0
 
     def add(self, use: Use) -> bool:
@@ -183,46 +165,18 @@ class UsageRecord:
         with self._lock:
             if not self._is_due():
                 return False
-        return self._put_next()
+        return self._handing_in.put_next()
 
     def hand_in_all(self) -> None:
         """Put everything there is, until the store does not take one; for the end of a process."""
-        with self._lock:
-            self._not_before = 0.0
-        while self._put_next(patience_seconds=LAST_WAIT_SECONDS):
-            pass
+        self._handing_in.put_all()
 
     def _is_due(self) -> bool:
-        if time.time() < self._not_before or not (self._waiting or self._pending):
+        if self._handing_in.rests or not (self._waiting or self._handing_in.is_pending):
             return False
         now = time.time()
         waited = any(waiting.due_at <= now for waiting in self._waiting.values())
-        return waited or bool(self._full) or self._pending is not None
-
-    def _put_next(self, patience_seconds: float = 0.0) -> bool:
-        if not self._handing_in.acquire(timeout=patience_seconds):
-            return False
-        try:
-            self._pending = self._pending or self._taken()
-            if self._pending is None:
-                return False
-            return self._put(self._pending)
-        finally:
-            self._handing_in.release()
-
-    def _put(self, batch: Batch) -> bool:
-        try:
-            self._store.put(batch.key, batch.body, content_type="application/gzip")
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with the store, requests go on being answered
-            log.warning("usage was not handed in", extra={"object_key": batch.key, "error": type(error).__name__})
-            self._not_before = time.time() + self._wait_seconds
-            if time.time() - batch.made_at > KEEP_SECONDS:
-                log.error("usage lost", extra={"requests": batch.requests})
-                self._pending = None
-            return False
-        self._pending = None
-        self._not_before = 0.0
-        return True
+        return waited or bool(self._full) or self._handing_in.is_pending
 
     def _taken(self) -> Batch | None:
         """The sums of the tenant that is full, or else of the one that is due first."""
@@ -235,14 +189,12 @@ class UsageRecord:
                 self._slots -= len(waiting.slots)
                 self._handed_in[tenant] = time.time()
         if lost:
-            log.error("usage lost", extra={"requests": lost})
+            self._handing_in.lost(lost)
         if waiting is None:
             return None
-        # Made here and not with the object: a server may fork after that.
-        self._instance = self._instance or secrets.token_hex(6)
         self._made += 1
         hour = min(slot.hour for slot in waiting.slots)[:13]
-        key = f"{PREFIX}{tenant}/{hour}/{self._instance}-{self._made}.ndjson.gz"
+        key = f"{PREFIX}{tenant}/{hour}/{self._process}-{self._made}.ndjson.gz"
         return Batch(key, document(waiting.slots), waiting.requests, time.time())
 
 

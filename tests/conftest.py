@@ -1,6 +1,13 @@
-"""What holds for every test: how a case is named."""
+"""What holds for every test: how a case is named, and that no log of the run holds a secret."""
 
 from __future__ import annotations
+
+from tests.logs_seen import (  # noqa: F401 - hooks
+    pytest_configure,
+    pytest_runtest_setup,
+    pytest_sessionfinish,
+    pytest_terminal_summary,
+)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
