@@ -13,9 +13,11 @@ from shared.datasets.contract import Contract
 from shared.datasets.registry import built_in, contract_from
 from shared.duck import Duck
 from shared.errors import AppError, ContractError, InputError, UnknownUploadError
+from shared.inbox import COMMANDS
 from shared.rollback import set_back
 from shared.steps import ledger, publish
 from shared.steps.fit import fit_table
+from shared.steps.new_dataset import require_free_name, require_room
 from shared.steps.order import Order, read_options_from
 from shared.values import InboxKey, UploadedObject
 
@@ -43,13 +45,18 @@ def replay_order(duck: Duck, tenant: str, command: Command) -> tuple[InboxKey, O
     """Which object to read again, for which dataset, and how. Raises UnknownUploadError. The lake is attached."""
     upload_id = str(command.arguments.get("upload_id", ""))
     rows = duck.execute(
-        f"SELECT bucket, object_key, object_version, etag, size_bytes, dataset FROM {LAKE}.teal.uploads "
+        f"SELECT bucket, object_key, object_version, etag, size_bytes, dataset, replay_of FROM {LAKE}.teal.uploads "
         "WHERE upload_id = $id ORDER BY uploads.committed_at LIMIT 1",
         {"id": upload_id},
     )
     if not rows:
         raise UnknownUploadError(f"There is no upload {upload_id[:40]}.")
-    bucket, key, version, etag, size, dataset = rows[0]
+    bucket, key, version, etag, size, dataset, replayed = rows[0]
+    if key.split("/")[2] == COMMANDS:
+        # Read as a file it would be rows for everybody who may read, and a dataset by which orders are given.
+        if dataset == COMMANDS or not replayed:
+            raise InputError("A command cannot be replayed; give it again.")
+        return replay_order(duck, tenant, replace(command, arguments={**command.arguments, "upload_id": replayed}))
     order = Order(
         options=read_options_from(command.arguments.get("options") or {}),
         replay_of=upload_id,
@@ -129,8 +136,12 @@ def _roll_back(change: Change, command: Command, entry: ledger.Entry, after: Cal
 
 def _register(change: Change, command: Command, entry: ledger.Entry) -> ledger.Entry:
     wanted = contract_from(command.arguments["contract"])
-    known = ledger.contracts(change.duck).get(wanted.name, ())
+    registered = ledger.contracts(change.duck)
+    known = registered.get(wanted.name, ())
     former = known[-1] if known else built_in().get(wanted.name)
+    if former is None:
+        require_free_name(wanted.name)
+        require_room(registered, [wanted.name])
     _refuse_changed_types(former, wanted)
     contract = wanted.model_copy(update={"version": former.version + 1 if former else 1})
     fit_table(change.duck, contract)

@@ -77,6 +77,63 @@ class ForbiddenError(InputError):
     status = 403
 
 
+class RulesDoNotFitError(InputError):
+    """The rules of a credential name a dataset or column that is not in the snapshot; nothing is shown until it is."""
+
+    code = "rules_do_not_fit"
+    status = 403
+
+
+class RulesNotKeptError(InputError):
+    """This address shows the lake as a whole, and a credential with rules sees a part of it."""
+
+    code = "rules_not_kept"
+    status = 403
+
+
+# --- limits ----------------------------------------------------------------------------------------------------------
+
+
+class TooManyRequestsError(LimitError):
+    """More requests a second than the key or its tenant may send; `Retry-After` says when one may come again."""
+
+    code = "too_many_requests"
+    status = 429
+
+
+class TooManyAtOnceError(LimitError):
+    """More requests at once than the key or its tenant may have answered; the next may come when one of them ends."""
+
+    code = "too_many_at_once"
+    status = 429
+
+
+class QueryTooLargeError(LimitError):
+    """The question would read more bytes than one question of this key may; `dry_run` tells how many it would."""
+
+    code = "query_too_large"
+
+
+class DayUsedUpError(LimitError):
+    """The questions of the tenant have read as many bytes today as they may in a day (UTC)."""
+
+    code = "day_used_up"
+    status = 429
+
+
+class AnswerTooLargeError(LimitError):
+    """The answer has more bytes than one answer to this key may."""
+
+    code = "answer_too_large"
+
+
+class StorageFullError(LimitError):
+    """The lake has as many bytes as it may; nothing more is brought in until some are gone or the limit is raised."""
+
+    code = "storage_full"
+    status = 409
+
+
 # --- stores and the catalog ------------------------------------------------------------------------------------------
 
 
@@ -287,6 +344,13 @@ class MalformedJsonError(InputError):
     """The body is not JSON."""
 
     code = "malformed_json"
+
+
+class CallerGoneError(InputError):
+    """The caller went away before there was an answer, and what was done for it was stopped. Only the log has it."""
+
+    code = "caller_gone"
+    status = 499
 
 
 class UnsupportedMediaTypeError(InputError):

@@ -8,6 +8,9 @@ from typing import Any, Self
 
 from shared.errors import AnswerTooLargeError, InvalidKeyRequestError
 
+SLOWEST_PER_SECOND = 0.001
+"""A request in a quarter of an hour; of less, the time until the next one could not be told."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -62,7 +65,8 @@ class Limits:
             if name not in names:
                 raise InvalidKeyRequestError(f"There is no limit {str(name)[:63]}; there are {', '.join(names)}.")
             is_whole = isinstance(value, int) or (isinstance(value, float) and name == "requests_per_second")
-            if isinstance(value, bool) or not is_whole or not 0 < value < 2**62:
+            least = SLOWEST_PER_SECOND if name == "requests_per_second" else 1
+            if isinstance(value, bool) or not is_whole or not least <= value < 2**62:
                 raise InvalidKeyRequestError(f"The limit {name} is a positive number.")
         return cls(**told)
 

@@ -40,7 +40,7 @@ from shared.snapshots import contracts_in
 from shared.stranger_sql.base import SqlRun, SqlRunner, StrangerStatement
 from shared.stranger_sql.errors import RefusedSqlError
 
-CODE_VERSION = "5"
+CODE_VERSION = "6"
 """Part of every ETag: raised when the same question may give other bytes than before."""
 
 @dataclass(frozen=True)

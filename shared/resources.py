@@ -7,22 +7,27 @@ store for anything.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import threading
 from concurrent.futures import Future
 from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from tempfile import mkdtemp
 from typing import TYPE_CHECKING
 
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.duck import Duck, open_duck
 from shared.keys import Keys
+from shared.limits import Limits
 from shared.logs import configure
 from shared.paging import Cursors
 from shared.secret import secret_in_folder, secret_in_store
 from shared.settings import Settings
 from shared.storage.base import ObjectStore
+from shared.tenants import Tenants
 
 if TYPE_CHECKING:
     from shared.catalog.writer import LakeWriter
@@ -115,12 +120,21 @@ def open_session() -> Duck:
         return _open_session()
 
 
+@cache
+def work_folder() -> Path:
+    """Where this process keeps what it needs while it runs; it goes with the process."""
+    folder = Path(mkdtemp(prefix="teal-", dir=settings().temp_directory))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _open_session() -> Duck:
     chosen = settings()
     return open_duck(
         memory_limit_mb=chosen.memory_limit_mb,
         threads=chosen.threads,
-        temp_directory=chosen.temp_directory,
+        # A folder of its own: two instances give their temporary files the same names.
+        temp_directory=Path(mkdtemp(prefix="spill-", dir=work_folder())),
         max_temp_gb=chosen.max_temp_gb,
     )
 
@@ -145,7 +159,7 @@ def reader_of(tenant: str) -> LakeReader:
         open_session,
         freshness_seconds=settings().freshness_seconds,
         refresh_access=grant_lake,
-        work_directory=settings().temp_directory,
+        work_directory=work_folder(),
     )
 
 
@@ -159,7 +173,7 @@ def writer_of(tenant: str) -> LakeWriter:
         StoredCatalog(lake_store(), tenant),
         open_lake_session,
         attempts=settings().commit_attempts,
-        work_directory=settings().temp_directory,
+        work_directory=work_folder(),
         max_seconds=settings().orphan_grace_hours * 3600 / 2,
         renew=lambda change, tables: renew_rollups(change, tables, settings().timezone),
     )
@@ -169,6 +183,12 @@ def writer_of(tenant: str) -> LakeWriter:
 def keys() -> Keys:
     """The API keys."""
     return Keys(lake_store())
+
+
+@cache
+def tenants() -> Tenants:
+    """What is written down of tenants."""
+    return Tenants(lake_store(), operator=settings().operator)
 
 
 def sessions() -> Sessions:
@@ -193,3 +213,20 @@ class _StoredCursors(Cursors):
 def cursors() -> Cursors:
     """Signs and opens the cursors of all lists."""
     return _StoredCursors()
+
+
+def general_limits() -> Limits:
+    """What holds for every tenant that has no limits of its own."""
+    chosen = settings()
+    return Limits(
+        requests_per_second=chosen.max_requests_per_second or None,
+        concurrent_requests=chosen.max_concurrent_requests or None,
+        query_bytes=int(chosen.max_query_gb * 2**30) or None,
+        day_bytes=int(chosen.max_day_gb * 2**30) or None,
+        answer_bytes=int(chosen.max_answer_mb * 2**20) or None,
+        stored_bytes=int(chosen.max_stored_gb * 2**30) or None,
+    )
+
+
+def catalog_of(tenant: str) -> StoredCatalog:
+    return StoredCatalog(lake_store(), tenant)

@@ -21,6 +21,8 @@ from shared.catalog.stored import StoredCatalog, lake_prefix
 from shared.catalog.writer import Change, CommitTooLateError, LakeWriter, NothingToCommit
 from shared.duck import Duck
 from shared.errors import AppError, CatalogContendedError
+from shared.job import ANSWERS as JOB_ANSWERS
+from shared.job import RECORDS as JOB_RECORDS
 from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
 from shared.remains import ForgettingCatalog, Remains, mark, remains_of
 from shared.sql.load import statement
@@ -58,6 +60,7 @@ class TidyRules:
     keep_snapshots_days: float = 30
     orphan_grace_hours: float = 24
     keep_held_days: float = 90
+    keep_jobs_hours: float = 24
     max_seconds: float = 480.0
 
 
@@ -95,6 +98,7 @@ class TidyLakes:
     def __call__(self) -> list[TidyReport]:
         """Tidy every lake; what is wrong with one does not stop the others. Raises StoreUnavailableError."""
         self._delete_probes()
+        self._delete_jobs()
         return [self.tidy(tenant) for tenant in self.tenants()]
 
     def tenants(self) -> list[str]:
@@ -125,6 +129,19 @@ class TidyLakes:
         for info in list(self.store.list(".probe/")):
             if info.modified_at < too_old:
                 self.store.delete(info.key)
+
+    def _delete_jobs(self) -> None:
+        """Delete records of jobs; those of tenants without a lake too."""
+        too_old = self.store.clock() - timedelta(hours=self.rules.keep_jobs_hours)
+        old = [info.key for info in self.store.list(JOB_RECORDS) if info.modified_at < too_old]
+
+        def delete(key: str) -> None:
+            self.store.delete(key)
+            # What was asked stays nowhere; a bucket's lifecycle does the same for its own former versions.
+            self.store.forget_versions(key, datetime.max.replace(tzinfo=UTC))
+
+        with ThreadPoolExecutor(DELETERS) as pool:
+            list(pool.map(delete, old))
 
 
 @dataclass(frozen=True)
@@ -292,10 +309,17 @@ class _Run:
 
     def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[ObjectInfo]:
         prefix = lake_prefix(self.report.tenant)
-        for folder, days in (("held/", self.rules.keep_held_days), ("answers/", KEEP_ANSWERS_DAYS)):
-            for key, info in listing.items():
-                if key.startswith(prefix + folder) and info.modified_at < now - timedelta(days=days):
-                    yield info
+        keep = (
+            ("held/", timedelta(days=self.rules.keep_held_days)),
+            (JOB_ANSWERS, timedelta(hours=self.rules.keep_jobs_hours)),
+            ("answers/", timedelta(days=KEEP_ANSWERS_DAYS)),
+        )
+        for key, info in listing.items():
+            for folder, long in keep:
+                if key.startswith(prefix + folder):
+                    if info.modified_at < now - long:
+                        yield info
+                    break
 
     def _old_records(self, held: set[str], now: datetime) -> Iterator[ObjectInfo]:
         for info in self.store.list(f"uploads/{self.report.tenant}/"):

@@ -149,7 +149,9 @@ class Traces:
                 self.inbox.download(info.key, path)
                 return self._mentions(path, Path(folder), dataset)
         except (ObjectNotFoundError, ValueError, zipfile.BadZipFile, EOFError, zlib.error) as error:
-            log.info("an inbox file cannot be read", extra={"object_key": info.key, "error": type(error).__name__})
+            # Not its key: the name of a file may be somebody's.
+            told = {"tenant": self.tenant, "dataset": dataset, "etag": info.etag, "error": type(error).__name__}
+            log.info("an inbox file cannot be read", extra=told)
             return False
 
     def _mentions(self, path: Path, folder: Path, dataset: str) -> bool:

@@ -22,6 +22,7 @@ from shared.errors import (
     InvalidParameterError,
     NothingToReplayError,
     ObjectNotFoundError,
+    UnknownDatasetError,
     UnknownUploadError,
     UploadTooLargeError,
 )
@@ -32,6 +33,8 @@ from shared.paging import Cursors, Page, page_size, subject_of
 from shared.sql.load import statement
 from shared.steps.expected import ExpectedRow
 from shared.steps.hold import held_now
+from shared.steps.receive import upload_id_of
+from shared.steps.room import require_room
 from shared.storage.base import ObjectStore, SignedUrl
 from shared.upload_reports import HeldRowsExpiredError, NoReportError, report_from, why_no_report
 from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
@@ -83,12 +86,14 @@ class Uploads:
     def place(self, principal: Principal, order: UploadOrder) -> tuple[str, str]:
         """A new upload's id and its key in the inbox, for whoever may write there; its record is written.
 
-        Raises InvalidParameterError, UploadTooLargeError, NothingToReplayError.
+        Raises InvalidParameterError, UploadTooLargeError, StorageFullError, NothingToReplayError.
         """
         if not NAME.match(order.dataset) or order.dataset.startswith("_"):
             raise InvalidParameterError("dataset: a lower-case name of a-z, 0-9 and _, or auto")
-        if order.size_bytes is not None and order.size_bytes > self.rules.max_upload_bytes:
-            raise UploadTooLargeError(f"Files may have {self.rules.max_upload_bytes:,} bytes at most.")
+        most = self._max_bytes(principal)
+        if order.size_bytes is not None and order.size_bytes > most:
+            raise UploadTooLargeError(f"Files may have {most:,} bytes at most.", max_bytes=most)
+        self._require_room(principal)
         self._check_options(order.options)
         if order.replaces and self.state(principal.tenant, order.replaces).status == "loaded":
             raise NothingToReplayError("The upload this one replaces is in the lake already.")
@@ -117,6 +122,7 @@ class Uploads:
             seconds=self.rules.signed_url_seconds,
             content_type=order.content_type,
             size_bytes=order.size_bytes,
+            max_bytes=self._max_bytes(principal),
         )
         return upload_id, url
 
@@ -132,8 +138,11 @@ class Uploads:
     ) -> UploadState:
         """Put row edits into the inbox as one small file and wait; ``rows`` are whole rows by column name.
 
-        Unless the lake has the ``expected`` row when they are committed, they are held.
+        Unless the lake has the ``expected`` row when they are committed, they are held. Raises UnknownDatasetError for
+        a name of which files are none: what lies in that folder is an order, and not for everybody who may write.
         """
+        if dataset.startswith("_"):
+            raise UnknownDatasetError(f"There is no dataset {dataset[:63]}.")
         upload_id = new_upload_id()
         key = inbox_key(principal.tenant, dataset, upload_id, "row.ndjson")
         if expected is not None:
@@ -174,6 +183,8 @@ class Uploads:
             raise NothingToReplayError("This upload has not been looked at yet.")
         if state.status == "loaded" and not state.held:
             raise NothingToReplayError("This upload is in the lake as a whole.")
+        if state.dataset == COMMANDS:
+            raise NothingToReplayError("This was a command and no file; give it again.")
         self._check_options(arguments.get("options") or {})
         return self.command(principal, "replay", {**arguments, "upload_id": upload_id})
 
@@ -290,6 +301,18 @@ class Uploads:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
+    def _max_bytes(self, principal: Principal) -> int:
+        """The largest file that somebody may send."""
+        return min(self.rules.max_upload_bytes, principal.limits.upload_bytes or self.rules.max_upload_bytes)
+
+    def _require_room(self, principal: Principal) -> None:
+        """Raises StorageFullError when the lake's newest snapshot has as many bytes as it may."""
+        most = principal.tenant_limits.stored_bytes
+        if most is None:
+            return
+        with self.reader_of(principal.tenant).pin() as lake:
+            require_room(lake.duck, lake.alias, most)
+
     def _check_options(self, options: Mapping[str, Any]) -> None:
         if unknown := sorted(set(options) - self.read_options):
             known = ", ".join(sorted(self.read_options))
@@ -313,7 +336,8 @@ class Uploads:
         except AppError as error:
             if not error.again:
                 raise
-            log.warning("ingest will be tried again", extra={"code": error.code, "upload_key": upload.key})
+            told = {"code": error.code, "upload_id": upload_id_of(upload)}
+            log.warning("ingest will be tried again", extra=told)
 
     def wait(self, tenant: str, upload_id: str) -> UploadState | None:
         """The upload's row of the ledger, or None when it is not there in time."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from shared.answers.encode import Format
 from shared.catalog.stored import lake_prefix
+from shared.catalog.views import Shown
 from shared.catalog.writer import Change
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore
@@ -24,14 +25,40 @@ ATTACKS = Path(__file__).parent / "data/attacks"
 TABLES = ("orders", "customers", "products")
 
 
-def cases(*expected: str, file: str = "sql") -> list[Any]:
-    """The cases of a corpus with one of these expectations: what names them, and their SQL."""
-    told = json.loads((ATTACKS / f"{file}.json").read_text())
-    return [
-        (one.get("id") or one["what"], "".join(piece * times for piece, times in one.get("build", [[one["sql"], 1]])))
-        for one in told
-        if one["expect"] in expected
-    ]
+PLACES = {
+    "{{BUCKET}}": "the-bucket",
+    "{{OWN_PREFIX}}": f"s3://the-bucket/lake/{TENANT}",
+    "{{OTHER_PREFIX}}": "s3://the-bucket/lake/rival",
+    "{{OTHER}}": "rival",
+    "{{SINK}}": "127.0.0.1:9",
+}
+"""What the corpus calls the places of an installation, where nobody says what they are."""
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One case: its name, its SQL, and the rows of its answer where they are known."""
+
+    name: str
+    sql: str
+    rows: list[list[Any]] | None = None
+
+
+def attacks(*expected: str, file: str, places: Mapping[str, str] = PLACES) -> list[Attack]:
+    """The cases of a corpus with one of these expectations, on an installation with these places."""
+    found = []
+    for one in json.loads((ATTACKS / f"{file}.json").read_text()):
+        if one["expect"] in expected:
+            sql = "".join(piece * times for piece, times in one.get("build", [[one["sql"], 1]]))
+            for word, place in places.items():
+                sql = sql.replace(word, place)
+            found.append(Attack(one.get("id") or one["what"], sql, one.get("rows")))
+    return found
+
+
+def cases(*expected: str, file: str = "sql") -> list[tuple[str, str]]:
+    """The same as pairs of name and SQL."""
+    return [(one.name, one.sql) for one in attacks(*expected, file=file)]
 
 
 @dataclass(frozen=True)
@@ -73,7 +100,8 @@ class StrangerLake:
             catalog.write_bytes(Path(lake.duck.value(statement("lake/place"), {"alias": lake.alias})).read_bytes())
             prefix = self.runner.store.uri_of(lake_prefix(TENANT))
             access = replace(self.runner.store.duck_access(), scope=prefix)
-            return open_locked(OpenLake(catalog, f"{prefix}data/", access, lake.snapshot_id), {}, self.runner.limits)
+            there = OpenLake(catalog, f"{prefix}data/", access, lake.snapshot_id)
+            return open_locked(there, Shown(), self.runner.limits)
 
 
 def rows_of(page: SqlPage) -> list[tuple[Any, ...]]:

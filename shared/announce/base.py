@@ -86,7 +86,7 @@ class Announce:
                     "nobody was told of an upload",
                     extra={
                         "way": type(way).__name__,
-                        "reason": f"{type(error).__name__}: {error}"[:300],
+                        "error": type(error).__name__,
                         "tenant": outcome.tenant,
                         "upload_id": outcome.upload_id,
                     },

@@ -25,7 +25,8 @@ MEDIA_TYPES: dict[Format, str] = {
     "arrow": "application/vnd.apache.arrow.stream",
 }
 EXTENSIONS: dict[Format, str] = {"json": "json", "csv": "csv", "parquet": "parquet", "arrow": "arrows"}
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+"""What spreadsheets run, or take away before they run the rest (OWASP ASVS 1.2.10; Japanese ones read wide forms)."""
 
 
 def plain(value: Any, numbers: Numbers = "string") -> Any:
@@ -67,10 +68,13 @@ def json_rows(result: Result, numbers: Numbers) -> bytes:
     if numbers == "string" and result.rows:
         # Most values of an answer are decimals; asked about each of them, the encoder takes twice the time.
         by_column = zip(zip(*result.rows, strict=True), result.types, strict=True)
-        values = zip(
-            *(_texts(column) if kind.startswith("DECIMAL") else column for column, kind in by_column), strict=True
-        )
+        values = zip(*(_texts(column) if _is_decimal(kind) else column for column, kind in by_column), strict=True)
     return dumped([dict(zip(result.columns, row, strict=True)) for row in values], numbers)
+
+
+def _is_decimal(kind: str) -> bool:
+    """Not for a list of them."""
+    return kind.startswith("DECIMAL") and kind.endswith(")")
 
 
 def _texts(decimals: Iterable[Decimal | None]) -> list[str | None]:

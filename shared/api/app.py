@@ -13,9 +13,19 @@ from starlette.middleware.cors import CORSMiddleware
 
 from shared.answers.large import LargeAnswers
 from shared.api import problems
-from shared.api.auth import SCOPE_OF, Admission, Authenticator, Route, admitted, describe_security, principal_of
+from shared.api.auth import (
+    KEEPS_RULES,
+    SCOPE_OF,
+    Admission,
+    Authenticator,
+    Route,
+    admitted,
+    describe_security,
+    principal_of,
+)
 from shared.api.customers import customer_router
 from shared.api.datasets import dataset_router
+from shared.api.gate import Gate
 from shared.api.headers import EXPOSED_HEADERS, Envelope
 from shared.api.landing import page_router
 from shared.api.objects import LocalObjects, object_router
@@ -23,7 +33,9 @@ from shared.api.rows import row_router
 from shared.api.snapshots import snapshot_router
 from shared.api.system import system_router
 from shared.api.uploads import upload_router
+from shared.audit import AuditRecord
 from shared.edits import EditRows
+from shared.jobs import Jobs
 from shared.persons import Persons
 from shared.rows import Rows
 from shared.snapshots import Snapshots
@@ -32,23 +44,39 @@ from shared.usage import UsageRecord
 
 PrincipalDependency = Callable[..., Any]
 
+ALLOWED_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Mcp-Method", "Mcp-Name",
+    "Mcp-Protocol-Version", "Mcp-Session-Id", "Prefer", "X-API-Key", "X-Request-ID",
+)  # fmt: skip
+"""What pages of the origins that were set may send."""
+
 
 @dataclass(frozen=True)
 class MoreRoutes:
-    """Routes of another part, all under one scope: ``make`` gets the dependency that tells who asks."""
+    """Routes of another part, all under one scope: ``make`` gets the dependency that tells who asks.
+
+    ``scope`` may be several of which one is enough: `read or sql`. They ``keeps_rules`` when what they answer is what
+    the rules of a key let it see.
+    """
 
     make: Callable[[PrincipalDependency], APIRouter]
     scope: str = "read"
+    keeps_rules: bool = False
 
 
 @dataclass(frozen=True)
 class ApiRules:
-    """What an installation allows over HTTP; ``max_body_bytes`` bounds a file sent as a body (Lambda: 6 MB base64)."""
+    """What an installation allows over HTTP; ``max_body_bytes`` bounds a file sent as a body (Lambda: 6 MB base64).
+
+    ``body_seconds`` is how long a body may stand still while it arrives.
+    """
 
     docs_enabled: bool = True
     max_body_bytes: int = 4_500_000
+    body_seconds: float = 20.0
     cors_origins: tuple[str, ...] = ()
     version: str = "0.1.0"
+    operator: str = "operator"
 
 
 @dataclass(frozen=True)
@@ -65,7 +93,9 @@ class ApiParts:
     more: tuple[MoreRoutes, ...] = ()
     objects: LocalObjects | None = None
     large: LargeAnswers | None = None
+    jobs: Jobs | None = None
     usage: UsageRecord | None = None
+    audit: AuditRecord | None = None
     rules: ApiRules = field(default_factory=ApiRules)
 
 
@@ -82,10 +112,12 @@ def create_app(parts: ApiParts) -> FastAPI:
         redirect_slashes=False,
     )
     scope_of: dict[Route, str] = dict(SCOPE_OF)
+    keeps_rules = set(KEEPS_RULES)
     routers = []
     for more in parts.more:
         routers.append(more.make(principal_of))
         scope_of |= dict.fromkeys(routes_of(routers[-1]), more.scope)
+        keeps_rules |= set(routes_of(routers[-1])) if more.keeps_rules else set()
     routers += [
         upload_router(parts.uploads, max_body_bytes=rules.max_body_bytes),
         dataset_router(parts.snapshots, parts.uploads),
@@ -101,8 +133,11 @@ def create_app(parts: ApiParts) -> FastAPI:
     for router in routers:
         app.include_router(router)
     app.state.large = parts.large
-    app.state.admission = Admission(parts.authenticator, scope_of)
+    app.state.body_seconds = rules.body_seconds
+    app.state.jobs = parts.jobs
+    app.state.admission = Admission(parts.authenticator, scope_of, keeps_rules, operator=rules.operator)
     app.state.routes = [route for router in routers for route in routes_of(router)]
+    app.state.routers = routers
     app.openapi = lambda: _document(app, scope_of)  # type: ignore[method-assign]  # FastAPI's documented way
     problems.handle_errors(app)
     if rules.cors_origins:
@@ -110,11 +145,12 @@ def create_app(parts: ApiParts) -> FastAPI:
             CORSMiddleware,
             allow_origins=list(rules.cors_origins),
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-API-Key", "X-Request-ID"],
+            allow_headers=list(ALLOWED_HEADERS),
             expose_headers=list(EXPOSED_HEADERS),
             max_age=600,
         )
-    app.add_middleware(Envelope, usage=parts.usage)
+    app.add_middleware(Gate)
+    app.add_middleware(Envelope, usage=parts.usage, audit=parts.audit)
     return app
 
 
@@ -132,6 +168,9 @@ def routes_of(router: APIRouter) -> list[Route]:
 def _document(app: FastAPI, scope_of: dict[Route, str]) -> dict[str, Any]:
     """OpenAPI 3.1, made at the first call."""
     if app.openapi_schema is None:
+        # Only who reads the document needs the shapes of all answers.
+        from shared.api.document import describe_answers
+
         document = get_openapi(
             title=app.title,
             version=app.version,
@@ -140,19 +179,6 @@ def _document(app: FastAPI, scope_of: dict[Route, str]) -> dict[str, Any]:
             routes=app.routes,
         )
         describe_security(document, scope_of)
-        problem = {
-            "description": "A problem (RFC 9457); `code` is stable.",
-            "content": {problems.PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        document["components"].setdefault("schemas", {})["Problem"] = problems.SCHEMA
-        for operations in document["paths"].values():
-            # HEAD is GET without a body; described twice it would only have the same operation id twice.
-            operations.pop("head", None)
-            for operation in operations.values():
-                # FastAPI describes its own error body, which is never sent here.
-                operation["responses"].pop("422", None)
-                operation["responses"]["default"] = problem
-        document["components"]["schemas"].pop("HTTPValidationError", None)
-        document["components"]["schemas"].pop("ValidationError", None)
+        describe_answers(document)
         app.openapi_schema = document
     return app.openapi_schema

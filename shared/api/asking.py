@@ -5,27 +5,31 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from anyio import from_thread
 from fastapi import Request
 from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
 from shared.api.formats import wanted
-from shared.api.used import Spent, spent_on
+from shared.api.later import ACCEPTED, is_for_later, later
+from shared.api.replies import MAX_SNAPSHOT
+from shared.api.used import spent_on
+from shared.asked import Answer, Asked
 from shared.datasets.question import Question
 from shared.errors import InvalidParameterError
 from shared.keys import Principal
-from shared.query import Answer, Asked, AskQuestion
+from shared.query import AskQuestion
 
 OWN: dict[str, Any] = {
     "snapshot": (
-        Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")],
+        Annotated[int | None, Field(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id; default the newest.")],
         None,
     ),
     "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
     "format": (Annotated[Format | None, Field(description="json, csv, parquet or arrow; default by Accept.")], None),
     "numbers": (Annotated[Numbers, Field(description="JSON decimals as exact strings, or as numbers.")], "string"),
-    "limit": (Annotated[int | None, Field(description="Rows of a page.")], None),
+    "limit": (Annotated[int | None, Field(ge=1, description="Rows of a page.")], None),
     "cursor": (Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")], None),
     "dry_run": (Annotated[bool, Field(description="Only say what asking would read and cost.")], False),
 }
@@ -33,17 +37,20 @@ OWN: dict[str, Any] = {
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"content": {media.split(";")[0]: {} for media in MEDIA_TYPES.values()}},
+    202: ACCEPTED,
     303: {},
     304: {},
 }
 
 
 def reply_to(request: Request, ask: AskQuestion, asked: Asked, *, dry_run: bool) -> Response:
-    """The answer, or the quote of a dry run."""
+    """The answer, the quote of a dry run, or a job where the answer may come later."""
     # Told before it is asked, so that also what fails has its name.
-    request.state.asked = Spent(asked.question.name, asked.format)
+    request.state.asked = spent_on(asked)
     if dry_run:
         return JSONResponse(ask.quote(asked))
+    if is_for_later(request):
+        return later(request, asked, _response)
     answer = ask(asked)
     request.state.asked = spent_on(asked, answer)
     return _response(request, answer)
@@ -52,15 +59,15 @@ def reply_to(request: Request, ask: AskQuestion, asked: Asked, *, dry_run: bool)
 def asked_of(request: Request, asker: Principal, question: Question, told: Any, **at: Any) -> Asked:
     """A question with what a request says beside it: ``told`` has the fields of OWN, ``at`` names the snapshot."""
     reads = request.method in ("GET", "HEAD")
-    return Asked(
-        question=question,
-        tenant=asker.tenant,
+    return Asked.by(
+        asker,
+        question,
         format=wanted(request, told.format),
         numbers=told.numbers,
         limit=told.limit,
         cursor=told.cursor,
         if_none_match=request.headers.get("if-none-match", "") if reads else "",
-        sees_personal="admin" in asker.scopes,
+        is_awaited=lambda: not from_thread.run(request.is_disconnected),
         **at,
     )
 
@@ -80,7 +87,7 @@ def _response(request: Request, answer: Answer) -> Response:
         "Cache-Control": "private, max-age=31536000, immutable"
         if answer.pinned
         else "private, max-age=0, must-revalidate",
-        "Vary": "Accept",
+        "Vary": "Accept, Prefer",
         "Server-Timing": ", ".join(f"{phase};dur={ms:.1f}" for phase, ms in answer.timing.items()) or "cache;dur=0",
         "Teal-Receipt": f"bytes={receipt.bytes_read}, requests={receipt.requests}, ms={receipt.milliseconds:.1f}, "
         f"cost_usd={receipt.dollars:.9f}",

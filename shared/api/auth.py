@@ -5,8 +5,9 @@ The rule: a route without a row in the table is refused to everybody.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Request
@@ -15,14 +16,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from shared.answers.large import LargeAnswers
-from shared.errors import BodyTooLargeError, ForbiddenError, UnauthenticatedError, UnsupportedMediaTypeError
-from shared.keys import Principal
+from shared.api.bodies import MAX_JSON_BYTES, body_of, has_body, require_json
+from shared.api.strict_json import json_from
+from shared.errors import ForbiddenError, RulesNotKeptError, TooManyRequestsError, UnauthenticatedError
+from shared.keys import NOT_ADMITTED, Principal
+from shared.throttle import Pace, Throttle
 
 Route = tuple[str, str]
 """Method and path template."""
 
 PUBLIC = ""
 """The scope of a route that needs no key."""
+
+OPERATOR = "operator"
+"""What stands for a scope where a route is for `admin` keys of the operator's own tenant alone."""
+
+EITHER = " or "
+"""Between scopes of which one is enough."""
 
 SCOPE_OF: dict[Route, str] = {
     ("GET", "/"): PUBLIC,
@@ -60,7 +70,13 @@ SCOPE_OF: dict[Route, str] = {
     ("POST", "/v1/customers/{key:path}/readmit"): "admin",
 }
 
-MAX_JSON_BYTES = 1_000_000
+KEEPS_RULES: frozenset[Route] = frozenset(
+    {
+        ("GET", "/v1/datasets/{dataset}/rows"),
+        ("GET", "/v1/datasets/{dataset}/rows/{key:path}"),
+    }
+)
+"""What keys with rules may ask; everything else shows the lake as a whole. Public routes show nothing of any lake."""
 
 
 class Authenticator(Protocol):
@@ -79,10 +95,13 @@ class UnlistedRouteError(RuntimeError):
 
 @dataclass(frozen=True)
 class Admission:
-    """Lets a request in, or raises UnauthenticatedError or ForbiddenError."""
+    """Lets a request in, or raises UnauthenticatedError, ForbiddenError, RulesNotKeptError or TooManyRequestsError."""
 
     authenticator: Authenticator
     scope_of: Mapping[Route, str]
+    keeps_rules: Collection[Route] = KEEPS_RULES
+    throttle: Throttle = field(default_factory=Throttle)
+    operator: str = "operator"
 
     async def __call__(self, request: Request) -> None:
         """Set ``request.state.principal`` (None on a public route)."""
@@ -100,8 +119,49 @@ class Admission:
         else:
             principal = await run_in_threadpool(self.authenticator.verify, token)
         request.state.principal = principal
-        if scope not in principal.scopes:
+        self._count(request, principal)
+        if scope == OPERATOR:
+            self._require_operator(principal)
+        elif principal.scopes.isdisjoint(scope.split(EITHER)):
             raise ForbiddenError(f"This key does not have the scope {scope}.", scope=scope)
+        if principal.rules and route not in self.keeps_rules:
+            raise RulesNotKeptError("This key sees a part of the lake, and this address shows the whole of it.")
+
+    def _require_operator(self, principal: Principal) -> None:
+        if principal.tenant != self.operator or "admin" not in principal.scopes:
+            raise ForbiddenError("This address is for whoever operates the installation.", scope=OPERATOR)
+
+    def _count(self, request: Request, principal: Principal) -> None:
+        """Set ``request.state.standing``. Raises TooManyRequestsError."""
+        standing = self.throttle.take(*paces_of(principal))
+        request.state.standing = standing
+        if standing is not None and standing.wait_seconds:
+            message = "Too many requests; wait a moment."
+            raise TooManyRequestsError(message, retry_after_seconds=standing.wait_seconds)
+
+    def running(self, principal: Principal | None) -> AbstractContextManager[None]:
+        """While the block runs, the principal has one more request answered. Raises TooManyAtOnceError."""
+        if principal is None:
+            return nullcontext()
+        most, of_tenant = principal.limits.concurrent_requests, principal.tenant_limits.concurrent_requests
+        return self.throttle.running((_key(principal), most), (_tenant(principal), of_tenant))
+
+
+def paces_of(principal: Principal) -> list[Pace]:
+    """The limits of requests a second that hold for a principal: its own, and its tenant's."""
+    told = (
+        ("key", _key(principal), principal.limits.requests_per_second),
+        ("tenant", _tenant(principal), principal.tenant_limits.requests_per_second),
+    )
+    return [Pace(policy, counted_by, rate) for policy, counted_by, rate in told if rate is not None]
+
+
+def _key(principal: Principal) -> str:
+    return f"{principal.tenant}/{principal.key_id}"
+
+
+def _tenant(principal: Principal) -> str:
+    return f"{principal.tenant}/"
 
 
 async def admitted(request: Request) -> None:
@@ -114,7 +174,7 @@ def principal_of(request: Request) -> Principal:
     """Dependency: who asks. Raises UnauthenticatedError."""
     principal = getattr(request.state, "principal", None)
     if principal is None:
-        raise UnauthenticatedError("A valid API key is needed: Authorization: Bearer teal_….")
+        raise UnauthenticatedError(NOT_ADMITTED)
     return principal  # type: ignore[no-any-return]  # request.state is untyped
 
 
@@ -133,13 +193,15 @@ class GuardedRoute(APIRoute):
 
         async def guarded(request: Request) -> Response:
             await request.app.state.admission(request)
-            if self.body_field is not None and _has_body(request):
-                require_json(request)
-                await body_of(request, MAX_JSON_BYTES)
-            response = await handle(request)
+            if self.body_field is not None:
+                await _read_json(request)
+            with request.app.state.admission.running(request.state.principal):
+                response = await handle(request)
             large: LargeAnswers | None = request.app.state.large
             # A response from a file on disk has no body; it is a laptop's, which has no such limit.
             body = getattr(response, "body", b"")
+            if request.state.principal is not None:
+                request.state.principal.limits.require_answer(len(body))
             if large and response.status_code == 200 and len(body) > large.max_inline_bytes:
                 return await run_in_threadpool(_elsewhere, large, request, response)
             return response
@@ -160,37 +222,19 @@ def _elsewhere(large: LargeAnswers, request: Request, response: Response) -> Res
     return RedirectResponse(url, 303, headers)
 
 
-def _has_body(request: Request) -> bool:
-    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
-
-
-def require_json(request: Request) -> None:
-    """Raises UnsupportedMediaTypeError unless the body says that it is JSON."""
-    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
-        raise UnsupportedMediaTypeError("This address reads application/json.")
-
-
-async def body_of(request: Request, max_bytes: int) -> bytes:
-    """The whole body, counted while it arrives. Raises BodyTooLargeError as soon as it is too large."""
-    too_large = BodyTooLargeError(f"The body may have {max_bytes:,} bytes at most.", max_bytes=max_bytes)
-    declared = request.headers.get("content-length", "0")
-    if declared.isdigit() and int(declared) > max_bytes:
-        raise too_large
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > max_bytes:
-            raise too_large
-        chunks.append(chunk)
-    request._body = b"".join(chunks)  # where Starlette keeps a body that was read
-    return request._body
+async def _read_json(request: Request) -> None:
+    """Read the body where FastAPI looks for it. Raises UnsupportedMediaTypeError, MalformedJsonError, and as a body."""
+    if has_body(request):
+        require_json(request)
+    if body := await body_of(request, MAX_JSON_BYTES):
+        require_json(request)
+        request._json = json_from(body)  # where Starlette keeps a body that was parsed
 
 
 def describe_security(document: dict[str, Any], scope_of: Mapping[Route, str]) -> None:
     """Write schemes and each operation's scope into an OpenAPI document."""
     document.setdefault("components", {})["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer teal_…`."},
+        "bearer": {"type": "http", "scheme": "bearer", "description": "An API key (`teal_…`), or a token (OIDC)."},
         "header": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key."},
     }
     shown = {(method, path.replace(":path}", "}")): scope for (method, path), scope in scope_of.items()}
@@ -199,7 +243,9 @@ def describe_security(document: dict[str, Any], scope_of: Mapping[Route, str]) -
             scope = shown.get(("GET" if method == "head" else method.upper(), path), PUBLIC)
             operation["security"] = [{"bearer": []}, {"header": []}] if scope else []
             if scope:
-                operation["description"] = f"{operation.get('description', '')}\n\nNeeds the scope `{scope}`.".strip()
+                either = scope.replace(EITHER, f"`{EITHER}`")
+                needs = "an `admin` key of the operator" if scope == OPERATOR else f"the scope `{either}`"
+                operation["description"] = f"{operation.get('description', '')}\n\nNeeds {needs}.".strip()
 
 
 def _presented(request: Request) -> str:

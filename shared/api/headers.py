@@ -12,7 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.api.problems import internal_problem
-from shared.api.used import count_use
+from shared.api.used import Reply, entry_of, hand_in, use_of
+from shared.audit import AuditRecord
 from shared.usage import UsageRecord
 
 log = logging.getLogger("teal.requests")
@@ -37,23 +38,35 @@ SECURITY_HEADERS = {
 """Set unless the route said something of its own."""
 
 EXPOSED_HEADERS = (
-    "ETag", "Link", "Location", "Retry-After", "Server-Timing", "Teal-Receipt", "Teal-Snapshot", "X-Request-ID",
+    "ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing",
+    "Teal-Receipt", "Teal-Snapshot", "X-Request-ID",
 )  # fmt: skip
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
+_UPLOAD = re.compile(r"/v1/uploads/([0-9a-f]{24}|u[0-9a-f]{23})\Z")
+
+
+class AnswerCutError(Exception):
+    """An answer that is under way and cannot be finished: the server cuts the connection, the log says why."""
 
 
 class Envelope:
     """Gives a request its id, its response the headers, a surprise its problem document, and the log its line.
 
-    What was answered is counted in ``usage``, if there is one.
+    What was answered is counted in ``usage`` and taken down in ``audit``, if there are any.
     """
 
     def __init__(
-        self, app: ASGIApp, *, usage: UsageRecord | None = None, now: Callable[[], float] = time.perf_counter
+        self,
+        app: ASGIApp,
+        *,
+        usage: UsageRecord | None = None,
+        audit: AuditRecord | None = None,
+        now: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app = app
         self._usage = usage
+        self._audit = audit
         self._now = now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,8 +90,12 @@ class Envelope:
                     headers.setdefault(name, value)
                 headers["X-Request-ID"] = request_id
                 headers.add_vary_header("Authorization")
+                if (standing := state.get("standing")) is not None:
+                    headers.update(standing.headers())
                 if "teal-snapshot" in headers:
                     state["snapshot"] = int(headers["teal-snapshot"])
+                if made := _UPLOAD.match(headers.get("location") or headers.get("content-location") or ""):
+                    state["made"] = made[1]
             elif message["type"] == "http.response.body":
                 bytes_sent += len(message.get("body", b""))
             await send(message)
@@ -86,36 +103,24 @@ class Envelope:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
-            log.exception("unexpected", extra={"request_id": request_id, "path": scope.get("path")})
+            log.exception("unexpected", extra={"request_id": request_id})
             if status:
                 # The answer is under way: cutting the connection is the only way left to say that it is not whole.
-                raise
+                raise AnswerCutError from None
             state["error_code"] = "internal"
             await internal_problem(request_id)(scope, receive, send_with_headers)
         finally:
-            milliseconds = (self._now() - started) * 1000
-            _log_request(scope, status, milliseconds)
-            if self._usage is not None:
-                await count_use(self._usage, scope, status, milliseconds, bytes_sent)
+            await self._told(scope, Reply(status, (self._now() - started) * 1000, bytes_sent))
 
-
-def _log_request(scope: Scope, status: int, milliseconds: float) -> None:
-    state = scope["state"]
-    principal = state.get("principal")
-    route = scope.get("route")
-    log.log(
-        logging.ERROR if status >= 500 or not status else logging.INFO,
-        "request",
-        extra={
-            "method": scope["method"],
-            # The template, not the path: a path can hold a row's key, which can be somebody's name.
-            "route": getattr(route, "path", None) or "(none)",
-            "status": status or 499,
-            "ms": round(milliseconds, 2),
-            "tenant": getattr(principal, "tenant", None),
-            "key_id": getattr(principal, "key_id", None),
-            "request_id": state["request_id"],
-            "snapshot": state.get("snapshot"),
-            "code": state.get("error_code"),
-        },
-    )
+    async def _told(self, scope: Scope, reply: Reply) -> None:
+        """Count the request, take it down, and write its line of the log; the audit's entry is that line."""
+        entry = await entry_of(scope, reply, self._audit)
+        told = entry.told() | {"method": scope["method"], "route": entry.action.partition(" ")[2]}
+        level = logging.ERROR if entry.outcome == "failed" else logging.INFO
+        log.log(level, "request", extra=told | (self._audit.marked(entry) if self._audit else {}))
+        due: list[Callable[[], object]] = []
+        if self._usage is not None and (use := use_of(scope, reply)) is not None and self._usage.add(use):
+            due.append(self._usage.hand_in)
+        if self._audit is not None and self._audit.add(entry):
+            due.append(self._audit.hand_in)
+        await hand_in(*due)

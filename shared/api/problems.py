@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from shared.errors import (
     AppError,
@@ -29,6 +30,12 @@ PROBLEMS_PATH = "/v1/problems/"
 
 RETRY_AFTER_SECONDS = 2
 """What a caller is told to wait before the same request may succeed."""
+
+MAX_ERRORS = 50
+"""Mistakes told of one request: who made more has them all for one reason."""
+
+MAX_WHERE = 200
+"""Characters of the place of a mistake, which may be a name that the caller made up."""
 
 SCHEMA = {
     "type": "object",
@@ -69,8 +76,8 @@ def problem(error: AppError, request_id: str) -> Response:
     headers: dict[str, str] = {}
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="teal"'
-    if error.again:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if error.again or error.status == 429:
+        headers["Retry-After"] = str(error.details.get("retry_after_seconds", RETRY_AFTER_SECONDS))
     told = {"detail": error.message, "request_id": request_id}
     return _document(error.status, error.code, told, error.details, headers)
 
@@ -101,6 +108,8 @@ def handle_errors(app: FastAPI) -> None:
             return await app_error(request, error.__cause__)
         response = await app_error(request, _error_from_status(error))
         response.headers.update(error.headers or {})
+        if error.status_code == 405:
+            response.headers["Allow"] = _methods(request)
         return response
 
     app.add_exception_handler(AppError, app_error)
@@ -112,7 +121,7 @@ def invalid_parameter(errors: Any, parameters: Collection[str] = ()) -> AppError
     """One error for all that Pydantic found wrong, without the values given; ``parameters`` are those there are."""
     if any(error["type"] == "json_invalid" for error in errors):
         return MalformedJsonError("The body is not valid JSON.")
-    found = [{"where": _where(error["loc"]), "message": _message(error, parameters)} for error in errors]
+    found = [{"where": _where(error["loc"]), "message": _message(error, parameters)} for error in errors[:MAX_ERRORS]]
     first = found[0] if found else {"where": "request", "message": "is not valid"}
     return InvalidParameterError(f"{first['where']}: {first['message']}", errors=found)
 
@@ -150,7 +159,8 @@ def _document(
     # Details are named by us, and may not stand in for a member of the standard.
     body = {**details, **document}
     content = json.dumps({name: body[name] for name in (*document, *details)}, default=str, ensure_ascii=False)
-    return Response(content, status, headers, PROBLEM_JSON)
+    # What cannot be written as UTF-8 is told as ?: the problem must reach its caller.
+    return Response(content.encode(errors="replace"), status, headers, PROBLEM_JSON)
 
 
 def _title(code: str) -> str:
@@ -160,7 +170,7 @@ def _title(code: str) -> str:
 def _message(error: Any, parameters: Collection[str]) -> str:
     if error["type"] != "extra_forbidden":
         return str(error["msg"]).removeprefix("Value error, ")
-    near = get_close_matches(str(error["loc"][-1]), parameters, 1, 0.5)
+    near = get_close_matches(str(error["loc"][-1])[:MAX_WHERE], parameters, 1, 0.5)
     return "there is no such parameter" + (f"; did you mean {near[0]}?" if near else "")
 
 
@@ -174,9 +184,16 @@ def _parameters(request: Request) -> list[str]:
     return names
 
 
+def _methods(request: Request) -> str:
+    """Every method of an address; the framework tells those of the first route that it found there."""
+    routes = (route for router in request.app.state.routers for route in router.routes)
+    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
+
+
 def _where(location: tuple[int | str, ...]) -> str:
     """``query.limit``, ``body.columns.0.name``."""
-    return ".".join(str(part) for part in location) or "request"
+    return ".".join(str(part) for part in location)[:MAX_WHERE] or "request"
 
 
 def _error_from_status(error: HTTPException) -> AppError:

@@ -17,10 +17,12 @@ from starlette.responses import Response
 
 from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
+from shared.api.documents import pattern_of
+from shared.api.later import ASYNC
 from shared.api.problems import invalid_parameter
 from shared.api.replies import AtQuery, json_reply
 from shared.api.uploads import command_reply
-from shared.datasets.published import Definition
+from shared.datasets.published import MAX_NAME, QUESTION_NAME, Definition
 from shared.datasets.published_text import defined
 from shared.errors import InvalidParameterError, NotFoundError
 from shared.published import Published, PublishedQuestions
@@ -28,6 +30,13 @@ from shared.query import AskQuestion
 from shared.stranger_sql.question import PublishedQuestion
 
 Name = Annotated[str, Path(max_length=200, description="The name of a published question, such as `late-orders`.")]
+NewName = Annotated[
+    str,
+    Path(
+        description="The name to publish it under.",
+        json_schema_extra={"maxLength": MAX_NAME, "pattern": pattern_of(QUESTION_NAME)},
+    ),
+]
 _OWN_FIELDS: Any = create_model("Own", __config__=ConfigDict(extra="ignore"), **OWN)
 _ASKED_AT = "/v1/my/{name}"
 
@@ -61,6 +70,7 @@ def asking_router(ask: AskQuestion, published: PublishedQuestions, *, docs_enabl
         summary="Ask a published question",
         response_class=Response,
         responses=RESPONSES,
+        openapi_extra=ASYNC,
     )
 
     @router.get("/published", summary="All published questions")
@@ -99,7 +109,7 @@ def publishing_router(published: PublishedQuestions) -> APIRouter:
     router = APIRouter(prefix="/v1/published", tags=["published questions"], route_class=GuardedRoute)
 
     @router.put("/{name}", summary="Publish a question")
-    def publish(request: Request, asker: Asker, name: Name, definition: Definition) -> Response:
+    def publish(request: Request, asker: Asker, name: NewName, definition: Definition) -> Response:
         """A new question, or the next version of one. It is tried with its example on the newest snapshot first."""
         return command_reply(request, published.publish(asker, name, definition))
 

@@ -12,34 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import GuardedRoute
+from shared.api.later import ASYNC
 from shared.api.published import definition_of
 from shared.api.replies import json_reply
 from shared.datasets.published import PREFIX
 from shared.datasets.published_text import described as described_own
-from shared.datasets.question import QUESTIONS, Question
-from shared.datasets.questions import (  # noqa: F401 - defining a question registers it
-    customers_cohorts,
-    customers_detail,
-    customers_loyalty,
-    customers_new,
-    customers_rfm,
-    customers_value,
-    events_conversion,
-    events_funnel,
-    events_sessions,
-    insights,
-    operations,
-    products,
-    products_affinity,
-    products_detail,
-    products_recommendations,
-    sales,
-    sales_heatmap,
-    sales_returns,
-    sales_series,
-    usage,
-)
+from shared.datasets.question import Question
 from shared.datasets.questions.definitions import definition, described, names
+from shared.datasets.questions.registered import QUESTIONS
 from shared.keys import Principal
 from shared.published import PublishedQuestions
 from shared.query import AskQuestion
@@ -103,4 +83,5 @@ def _add(
         operation_id=name.replace("/", "_").replace("-", "_"),
         response_class=Response,
         responses=RESPONSES,
+        openapi_extra=ASYNC,
     )

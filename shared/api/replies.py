@@ -18,6 +18,9 @@ from shared.errors import InvalidParameterError
 
 REVALIDATED = "private, max-age=0, must-revalidate"
 
+MAX_SNAPSHOT = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for itself."""
+
 
 class Asked(BaseModel):
     """Query parameters; an unknown one is an error, because a misspelt filter would silently be no filter."""
@@ -28,7 +31,9 @@ class Asked(BaseModel):
 class AtAsked(Asked):
     """Which state of the lake is asked."""
 
-    snapshot: Annotated[int | None, Field(ge=1, le=2**62, description="A snapshot's id; default the newest.")] = None
+    snapshot: Annotated[
+        int | None, Field(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id; default the newest.")
+    ] = None
     as_of: Annotated[
         datetime | None, Field(description="The newest snapshot at this instant (ISO 8601; UTC when it has no offset).")
     ] = None
@@ -50,8 +55,10 @@ class AtAsked(Asked):
 class ListAsked(AtAsked):
     """One page of a list."""
 
-    limit: Annotated[int | None, Field(description="Rows of a page; default 100.")] = None
-    cursor: Annotated[str | None, Field(description="`next` of the page before; keeps to its snapshot.")] = None
+    limit: Annotated[int | None, Field(ge=1, description="Rows of a page; default 100.")] = None
+    cursor: Annotated[
+        str | None, Field(max_length=4096, description="`next` of the page before; keeps to its snapshot.")
+    ] = None
 
 
 AtQuery = Annotated[AtAsked, Query()]

@@ -13,8 +13,9 @@ from shared.api.auth import Asker, GuardedRoute
 from shared.api.formats import MEDIA, csv_reply, file_reply, wanted
 from shared.api.replies import AtQuery, ListAsked, Numbers, json_reply, next_link
 from shared.api.uploads import checked, upload_reply
+from shared.datasets.filters import OPERATORS
 from shared.edits import MAX_ROWS_PER_EDIT, Edited, EditRows
-from shared.row_table import OPERATORS, Filter
+from shared.row_table import Filter
 from shared.rows import Rows, RowsAsked, RowsFound, etag_of
 
 Key = Annotated[

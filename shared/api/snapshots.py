@@ -10,21 +10,21 @@ from pydantic import Field
 from starlette.responses import Response
 
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.replies import Asked, ListQuery, Numbers, json_reply, next_link
+from shared.api.replies import MAX_SNAPSHOT, Asked, ListQuery, Numbers, json_reply, next_link
 from shared.api.uploads import command_reply
 from shared.snapshots import Snapshots
 from shared.uploads import Uploads
 from shared.values import Snapshot
 
-SnapshotId = Annotated[int, Path(ge=1, le=2**62, description="A snapshot's id.")]
+SnapshotId = Annotated[int, Path(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id.")]
 
 
 class ChangesAsked(Asked):
     """Which changes."""
 
     dataset: Annotated[str | None, Field(description="A dataset: its changed rows. Without: counts of all.")] = None
-    limit: Annotated[int | None, Field(description="Rows of a page; default 100.")] = None
-    cursor: Annotated[str | None, Field(description="`next` of the page before.")] = None
+    limit: Annotated[int | None, Field(ge=1, description="Rows of a page; default 100.")] = None
+    cursor: Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")] = None
     numbers: Annotated[Numbers, Field(description="Exact decimals as strings, or as JSON numbers.")] = "string"
 
 
@@ -56,7 +56,7 @@ def snapshot_router(snapshots: Snapshots, uploads: Uploads) -> APIRouter:
             dataset=asked.dataset,
             limit=asked.limit,
             cursor=asked.cursor,
-            sees_personal="admin" in asker.scopes,
+            sees_personal=asker.sees_personal,
         )
         body: dict[str, Any] = {"from": from_id, "to": to_id, "datasets": found.datasets}
         if asked.dataset is not None:

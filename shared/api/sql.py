@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
+from shared.api.later import ASYNC, is_for_later
 from shared.ask_sql import AskSql
 from shared.stranger_sql.ad_hoc import SqlQuestion
 
@@ -36,6 +37,8 @@ def sql_router(ask_sql: AskSql) -> APIRouter:
             as_of=instant_of(told.as_of, told.snapshot),
             cursor=told.cursor,
             needs_tables=told.dry_run,
+            counts_bytes=asker.limits.counts_bytes,
+            runs_here=not is_for_later(request),
         )
         asked = asked_of(request, asker, question, told, snapshot=snapshot, was_newest=told.snapshot is None)
         return reply_to(request, ask_sql.ask, asked, dry_run=told.dry_run)
@@ -43,6 +46,12 @@ def sql_router(ask_sql: AskSql) -> APIRouter:
     answer.__annotations__["told"] = Annotated[SqlRequest, Body()]
     responses = {status: told for status, told in RESPONSES.items() if status != 304}
     router.add_api_route(
-        "/sql", answer, methods=["POST"], summary="Ask SQL", response_class=Response, responses=responses
+        "/sql",
+        answer,
+        methods=["POST"],
+        summary="Ask SQL",
+        response_class=Response,
+        responses=responses,
+        openapi_extra=ASYNC,
     )
     return router

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from shared.api.auth import MAX_JSON_BYTES, Asker, GuardedRoute, body_of, require_json
+from shared.api.auth import Asker, GuardedRoute
+from shared.api.bodies import MAX_JSON_BYTES, body_of, require_json
 from shared.api.formats import csv_reply, wanted
 from shared.api.problems import invalid_parameter
 from shared.api.replies import Asked, AtQuery, ListAsked, json_reply, next_link
-from shared.errors import CommandRefusedError, UploadHeldError
+from shared.api.strict_json import json_from
+from shared.errors import CommandRefusedError, UnsupportedMediaTypeError, UploadHeldError
 from shared.inbox import AUTO
 from shared.upload_state import UploadState
 from shared.uploads import UploadOrder, Uploads
@@ -23,6 +25,9 @@ from shared.uploads import UploadOrder, Uploads
 Model = TypeVar("Model", bound=BaseModel)
 
 _MEDIA_TYPE = r"[A-Za-z0-9!#$&^_.+-]{1,80}/[A-Za-z0-9!#$&^_.+-]{1,80}"
+_DATASET: dict[str, Any] = {"pattern": "^[a-z][a-z0-9_]{0,62}$"}
+_FILENAME: dict[str, Any] = {"pattern": r"[A-Za-z0-9_][^/\\]*$"}
+"""For the document: what is refused by the use case, as everything about names is."""
 _HELD_COLUMNS = ("row", "dataset", "column", "rule", "text", "original")
 
 
@@ -31,8 +36,12 @@ class NewUpload(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    dataset: str = Field(AUTO, description="The dataset's name; `auto` lets the file's header decide.")
-    filename: str = Field(..., min_length=1, max_length=255, description="Its ending tells the format.")
+    dataset: str = Field(
+        AUTO, description="The dataset's name; `auto` lets the file's header decide.", json_schema_extra=_DATASET
+    )
+    filename: str = Field(
+        ..., min_length=1, max_length=255, description="Its ending tells the format.", json_schema_extra=_FILENAME
+    )
     content_type: str = Field("application/octet-stream", pattern=f"^{_MEDIA_TYPE}$", description="Sent with the PUT.")
     size_bytes: int | None = Field(None, ge=1, description="When given, exactly this many bytes may be put.")
     options: dict[str, str | int | bool] = Field(
@@ -44,8 +53,8 @@ class NewUpload(BaseModel):
 class SmallFileAsked(Asked):
     """A small file whose bytes are the request's body."""
 
-    dataset: str = AUTO
-    filename: Annotated[str, Field(min_length=1, max_length=255)] = "upload"
+    dataset: Annotated[str, Field(json_schema_extra=_DATASET)] = AUTO
+    filename: Annotated[str, Field(min_length=1, max_length=255, json_schema_extra=_FILENAME)] = "upload"
 
 
 class Replay(BaseModel):
@@ -60,15 +69,17 @@ class Replay(BaseModel):
 class UploadsAsked(ListAsked):
     """Which uploads."""
 
-    status: Annotated[str | None, Field(description="loaded, held, skipped or rolled_back.")] = None
+    status: Annotated[
+        Literal["loaded", "held", "skipped", "rolled_back"] | None, Field(description="What became of them.")
+    ] = None
     dataset: Annotated[str | None, Field(description="The dataset they were sent to.")] = None
 
 
 class HeldAsked(Asked):
     """Which held rows."""
 
-    limit: Annotated[int | None, Field(description="Rows of a page; default 100.")] = None
-    cursor: Annotated[str | None, Field(description="`next` of the page before.")] = None
+    limit: Annotated[int | None, Field(ge=1, description="Rows of a page; default 100.")] = None
+    cursor: Annotated[str | None, Field(max_length=4096, description="`next` of the page before.")] = None
     format: Annotated[Literal["json", "csv"] | None, Field(description="json or csv; default by Accept.")] = None
 
 
@@ -82,13 +93,12 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
         file itself (small files), and the answer is what became of it."""
         if request.query_params:
             told = checked(SmallFileAsked, dict(request.query_params), "query")
-            media = request.headers.get("content-type", "application/octet-stream").split(";")[0]
-            order = UploadOrder(told.dataset, told.filename, media)
+            order = UploadOrder(told.dataset, told.filename, _media_of(request))
             body = await body_of(request, max_body_bytes)
             state = await run_in_threadpool(uploads.receive, asker, order, body)
             return upload_reply(request, state, settled_status=201)
         require_json(request)
-        wanted = checked(NewUpload, await body_of(request, MAX_JSON_BYTES), "body")
+        wanted = checked(NewUpload, json_from(await body_of(request, MAX_JSON_BYTES)), "body")
         order = UploadOrder(**wanted.model_dump())
         upload_id, url = await run_in_threadpool(uploads.create, asker, order)
         status_url = f"/v1/uploads/{upload_id}"
@@ -179,22 +189,30 @@ def told_of(state: UploadState) -> dict[str, Any]:
     return {name: value for name, value in asdict(state).items() if value not in (None, "", ())}
 
 
-def checked(model: type[Model], told: Mapping[str, Any] | bytes, where: str) -> Model:
-    """The model from query parameters, or from a JSON body. Raises InvalidParameterError, MalformedJsonError."""
+def checked(model: type[Model], told: Any, where: str) -> Model:
+    """The model from query parameters, or from what a JSON body holds. Raises InvalidParameterError."""
     try:
-        return model.model_validate_json(told) if isinstance(told, bytes) else model.model_validate(told)
+        return model.model_validate(told)
     except ValidationError as error:
         raise invalid_parameter([{**one, "loc": (where, *one["loc"])} for one in error.errors()]) from error
+
+
+def _media_of(request: Request) -> str:
+    """The kind of a file that is the body. Raises UnsupportedMediaTypeError."""
+    media = request.headers.get("content-type", "application/octet-stream").split(";")[0].strip()
+    if media.lower().startswith("multipart/"):
+        raise UnsupportedMediaTypeError("The body is the file itself, without a form around it.")
+    # It is kept with the object, where not every store takes any text.
+    return media if re.fullmatch(_MEDIA_TYPE, media) else "application/octet-stream"
 
 
 def _upload_body() -> dict[str, Any]:
     """The OpenAPI text of a body that the route reads itself."""
     binary = {"schema": {"type": "string", "format": "binary"}}
     media = ("text/csv", "application/x-ndjson", "application/vnd.apache.parquet", "application/octet-stream")
-    schema = NewUpload.model_json_schema()
     query = [
-        {"name": name, "in": "query", "schema": {"type": "string"}, "description": text}
-        for name, text in (("dataset", "Only with a file as body."), ("filename", "Only with a file as body."))
+        {"name": name, "in": "query", "schema": schema, "description": "Only with a file as body."}
+        for name, schema in SmallFileAsked.model_json_schema()["properties"].items()
     ]
-    content = {"application/json": {"schema": schema}} | dict.fromkeys(media, binary)
+    content = {"application/json": {"schema": NewUpload.model_json_schema()}} | dict.fromkeys(media, binary)
     return {"parameters": query, "requestBody": {"required": True, "content": content}}

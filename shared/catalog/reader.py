@@ -6,6 +6,7 @@ is asked while the lock is held: a slow one stops only the requests that need ne
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,8 +19,16 @@ from tempfile import mkdtemp
 from shared.catalog.base import Catalog, CatalogCopy
 from shared.catalog.schema import create_lake
 from shared.datasets.rules import DataRules
-from shared.duck import Duck, literal, quoted
-from shared.errors import AppError, ObjectNotFoundError, RulesNotKeptError, SnapshotNotFoundError
+from shared.duck import Duck, UnreadableInputError, literal, quoted
+from shared.errors import (
+    AppError,
+    EngineUnavailableError,
+    ObjectNotFoundError,
+    RulesNotKeptError,
+    SnapshotNotFoundError,
+)
+
+log = logging.getLogger("teal.reader")
 
 MAX_OLD_SESSIONS = 8
 """Older snapshots kept attached for the next request that names them."""
@@ -108,13 +117,19 @@ class LakeReader:
     def pin(self, snapshot: int | None = None, as_of: datetime | None = None) -> Iterator[PinnedLake]:
         """The newest snapshot, or the one with that id, or the newest at that instant, until the block ends.
 
-        Raises SnapshotNotFoundError, CatalogLostError, StoreUnavailableError.
+        Raises SnapshotNotFoundError, CatalogLostError, StoreUnavailableError; EngineUnavailableError also from the block
+        where a file of the lake is damaged.
         """
         session = self._enter(snapshot, as_of)
         try:
             cursor = self._cursor(session)
             try:
                 yield PinnedLake(cursor, session.alias, session.snapshot_id, session.committed_at)
+            except UnreadableInputError as error:
+                cursor.close()
+                # Who asks has given no file, and the engine's own words name ours and may quote what is in them.
+                log.error("the lake cannot be read", extra={"error": type(error.__cause__).__name__})
+                raise EngineUnavailableError("The engine could not read the lake; asking again may help.") from error
             except BaseException:
                 cursor.close()
                 raise

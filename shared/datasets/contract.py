@@ -30,12 +30,16 @@ RESERVED = frozenset({"rowid", "snapshot_id", "filename", "file_row_number", "fi
 """Names DuckLake keeps for itself."""
 
 
+NAME_PATTERN = "^" + NAME.pattern.removesuffix(r"\Z") + "$"
+"""As JSON Schema writes it, for who reads the shape of a contract; a wrong name is refused in words of ours."""
+
+
 class Column(BaseModel):
     """One column: its type and the rules every value must meet. A rule that is not set does not apply."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(..., json_schema_extra={"pattern": NAME_PATTERN})
     type: ColumnType = "text"
     description: str = ""
     required: bool = Field(False, description="A missing value holds the row.")
@@ -77,7 +81,7 @@ class Contract(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str
+    name: str = Field(..., json_schema_extra={"pattern": NAME_PATTERN})
     version: int = Field(1, ge=1)
     description: str = ""
     columns: tuple[Column, ...] = Field(..., max_length=MAX_COLUMNS)

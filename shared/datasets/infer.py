@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 
 from shared.datasets.contract import DELETED_COLUMN, RESERVED, Column, ColumnType, Contract
 from shared.duck import Duck, literal, quoted
@@ -34,7 +34,7 @@ def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezo
     columns: list[Column] = []
     headers = tuple(header for header in table.columns if header.lower() != DELETED_COLUMN)
     for header in headers:
-        columns.append(_column(duck, view, header, table, [column.name for column in columns]))
+        columns.append(column_for(duck, view, header, table, columns=columns, headers=headers))
     key = _key(duck, view, headers, columns)
     if key == (ROW_KEY,):
         columns.insert(0, Column(name=ROW_KEY, description="Hash of the row, numbered where rows are equal."))
@@ -42,31 +42,33 @@ def infer_contract(duck: Duck, name: str, view: str, table: TextTable, *, timezo
     return Contract(name=name, columns=tuple(columns), key=key, time_column=time, timezone=timezone, inferred=True)
 
 
-def column_for(duck: Duck, view: str, header: str, table: TextTable, columns: Sequence[Column]) -> Column:
-    """A column for a header that none of those ``columns`` is for."""
-    return _column(duck, view, header, table, [column.name for column in columns])
+def column_for(
+    duck: Duck, view: str, header: str, table: TextTable, *, columns: Collection[Column], headers: Iterable[str]
+) -> Column:
+    """One more column, for one of some headers that none of the ``columns`` is for."""
+    taken = [column.name for column in columns]
+    return Column(
+        name=column_name(header, taken, frozenset(headers) - {header}),
+        type=_type(duck, view, header, table),
+        aliases=(header,),
+        description=f"Column {header} of the first file.",
+    )
 
 
-def column_name(header: str, taken: Collection[str]) -> str:
-    """A contract's column name for a header: accents folded, blanks to ``_``; what has no Latin letters is numbered."""
+def column_name(header: str, taken: Collection[str], others: Collection[str] = ()) -> str:
+    """A contract's column name for a header: accents folded, blanks to ``_``; what has no Latin letters is numbered.
+
+    A name that is one of the ``others``, the headers beside it, is left to that: so it is found again in the next file.
+    """
     folded = unicodedata.normalize("NFKD", header.casefold()).encode("ascii", "ignore").decode()
     name = re.sub(r"[^a-z0-9]+", "_", folded).strip("_")[:50] or f"column_{len(taken) + 1}"
     if name[0].isdigit() or name in RESERVED:
         name = "_" + name
     base, number = name, 1
-    while name in taken:
+    while name in taken or name in others:
         number += 1
         name = f"{base}_{number}"
     return name
-
-
-def _column(duck: Duck, view: str, header: str, table: TextTable, taken: Collection[str]) -> Column:
-    return Column(
-        name=column_name(header, taken),
-        type=_type(duck, view, header, table),
-        aliases=(header,),
-        description=f"Column {header} of the first file.",
-    )
 
 
 def _type(duck: Duck, view: str, header: str, table: TextTable) -> ColumnType:

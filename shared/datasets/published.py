@@ -56,7 +56,12 @@ class Parameter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(description="As it stands in the SQL after the $.")]
+    name: Annotated[
+        str,
+        Field(
+            description="As it stands in the SQL after the $.", json_schema_extra={"pattern": "^[a-z][a-z0-9_]{0,62}$"}
+        ),
+    ]
     type: ParameterType = "text"
     description: Annotated[str, Field(max_length=1_000)] = ""
     required: bool = False

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shared.answers.cache import AnswerCache
+from shared.asked import Asked
 from shared.datasets.question import QUESTIONS
 from shared.datasets.questions import customers_loyalty, customers_rfm  # noqa: F401 - registers their questions
 from shared.datasets.questions.customers import ComparedCustomers, CustomerQuestion
@@ -16,7 +17,7 @@ from shared.datasets.questions.sales.base import SalesQuestion
 from shared.datasets.questions.sales.days import Places
 from shared.errors import AppError
 from shared.paging import Cursors
-from shared.query import Asked, AskQuestion, QueryRules
+from shared.query import AskQuestion, QueryRules
 from tests.shop import Shop, shop_in
 
 START = datetime(2023, 11, 25, 4, tzinfo=UTC)

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from shared.answers.cache import AnswerCache
+from shared.asked import Asked
 from shared.datasets.questions.sales import SalesBy, SalesByPeriod, SalesSummary
 from shared.errors import MissingRateError, MixedCurrenciesError
 from shared.paging import Cursors
-from shared.query import Asked, AskQuestion, QueryRules
+from shared.query import AskQuestion, QueryRules
 from tests.shop import TENANT, Shop, shop_in
 
 ORDERS = "order_id,ordered_at,customer_id,total,currency\n"

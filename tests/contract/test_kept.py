@@ -11,10 +11,11 @@ import pytest
 
 from shared.answers.cache import AnswerCache
 from shared.api.questions import QUESTIONS
+from shared.asked import Asked
 from shared.datasets.questions import customers
 from shared.errors import InvalidParameterError
 from shared.paging import Cursors
-from shared.query import Asked, AskQuestion, QueryRules
+from shared.query import AskQuestion, QueryRules
 from tests.shop import TENANT, Shop, shop_in
 
 ORDERS = "order_id,ordered_at,customer_id,total,currency\n"

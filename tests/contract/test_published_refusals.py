@@ -54,7 +54,7 @@ def sql(text: str, **more: Any) -> dict[str, Any]:
             (1, 8),
         ),
         (sql("SELECT FROM WHERE"), "invalid_sql", "The SQL could not be read", (1, 13)),
-        (sql("SELECT status, sum(total) FROM orders"), "invalid_sql", "must appear in the GROUP BY clause", None),
+        (sql("SELECT status, sum(total) FROM orders"), "invalid_sql", "must appear in the GROUP BY clause", (1, 8)),
         (sql("SELECT * FROM teal.uploads"), "refused_sql", "Datasets are named", (1, 15)),
         (sql("SELECT * FROM read_text('/etc/passwd')"), "refused_sql", "table function read_text", (1, 15)),
         (sql("DELETE FROM orders"), "refused_sql", "Only one SELECT", None),
@@ -72,7 +72,7 @@ def sql(text: str, **more: Any) -> dict[str, Any]:
             "The parameter a is not in the SQL: $a.",
             None,
         ),
-        (sql("SELECT status::INTEGER FROM orders"), "failed_sql", "Could not convert string 'paid'", None),
+        (sql("SELECT status::INTEGER FROM orders"), "failed_sql", "Could not convert string 'paid'", (1, 14)),
         (sql("SELECT count(*) FROM range(9999999) a, range(9999999) b"), "sql_took_too_long", "did not end", None),
         (
             sql("SELECT $a AS x", parameters=[{"name": "a", "required": True}]),

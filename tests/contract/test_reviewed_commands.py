@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from shared import bootstrap
-from shared.errors import AppError, InvalidParameterError, UnknownDatasetError
+from shared.errors import InvalidParameterError, UnknownDatasetError
+from shared.logs import LoggedError
 from shared.paging import Cursors
 from shared.snapshots import Snapshots
 from shared.storage.folder import FolderStore
 from shared.upload_state import ledger_state
 from shared.values import UploadedObject
+from shared.wiring import arrivals
 from tests.shop import TENANT, Shop, shop_in, shop_on
 
 ORDERS = "order_id,ordered_at,customer_id,total\n"
@@ -182,12 +183,12 @@ def test_one_bad_upload_of_a_message_does_not_keep_the_others_out(
     shop = shop_in(tmp_path)
     good = [shop.put("orders", f"{number}.csv", order(number)) for number in (1, 2)]
     bad = [UploadedObject("inbox", key, "", "e", 1) for key in ("somewhere/else.csv", "inbox/NO/orders/x.csv")]
-    monkeypatch.setattr(bootstrap, "ingest_upload", lambda: shop.ingest)
-    with pytest.raises(AppError, match="Files belong under"):
-        bootstrap.ingest_all([bad[0], good[0], bad[1], good[1]])
+    monkeypatch.setattr(arrivals, "ingest_upload", lambda: shop.ingest)
+    with pytest.raises(LoggedError, match="UnknownInboxKeyError"):
+        arrivals.ingest_all([bad[0], good[0], bad[1], good[1]])
     assert shop.rows("SELECT order_id FROM orders ORDER BY ALL") == [("1",), ("2",)]
-    bootstrap.ingest_all(good)
-    bootstrap.ingest_all([])
+    arrivals.ingest_all(good)
+    arrivals.ingest_all([])
 
 
 # --- replay by a version ---------------------------------------------------------------------------------------------

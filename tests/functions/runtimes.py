@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.logs_seen import log_file
 from tests.servers import free_port
 from tests.tools import google_python, lambda_emulator, lambda_python
 
@@ -45,7 +46,7 @@ class LambdaRuntime:
 @contextmanager
 def lambda_runtime(package: Path, handler: str, settings: Mapping[str, str], work: Path) -> Iterator[LambdaRuntime]:
     """Start a package as Lambda does: the package is the working folder, the environment holds nothing of ours."""
-    port, log = free_port(), work / "lambda.log"
+    port, log = free_port(), log_file("lambda")
     command = [lambda_emulator(), "--runtime-interface-emulator-address", f"127.0.0.1:{port}"]
     command += ["--runtime-api-address", f"127.0.0.1:{free_port()}", lambda_python(), "-m", "awslambdaric", handler]
     environment = {
@@ -66,7 +67,7 @@ def google_runtime(
     package: Path, target: str, signature: str, settings: Mapping[str, str], work: Path
 ) -> Iterator[str]:
     """Start a package as Cloud Functions does; ``signature`` is http, cloudevent or asgi. Yields the address."""
-    port, log = free_port(), work / "google.log"
+    port, log = free_port(), log_file("google")
     command = [google_python(), "-m", "functions_framework", "--target", target, "--host", "127.0.0.1"]
     command += ["--port", str(port)]
     command += ["--asgi"] if signature == "asgi" else ["--signature-type", signature]

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -105,6 +106,33 @@ def test_a_file_put_into_the_bucket_is_answered_by_the_api(stack: Stack) -> None
     eventually(answered, ["A-1", "A-2", "A-3"])
 
 
+def test_a_question_is_answered_later_through_the_queue(stack: Stack) -> None:
+    token = Keys(stack.store("LakeBucket")).create("later", ["sql"]).token
+    stack.store("InboxBucket").put("inbox/later/orders/orders.csv", ORDERS_CSV)
+    port = stack.address.rpartition(":")[2]
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Host": f"{stack.outputs['ApiId']}.execute-api.localhost:{port}",
+        "Prefer": "respond-async",
+    }
+
+    def submitted() -> Any:
+        body = json.dumps({"sql": "SELECT count(*) AS n, sum(total) AS total FROM orders"}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{stack.address}/v1/sql", body, headers)) as answer:
+            assert answer.status == 202
+            return json.loads(answer.read())["job_id"]
+
+    def loaded() -> bool:
+        return any("/data/main/orders" in info.key for info in stack.store("LakeBucket").list("lake/later/"))
+
+    eventually(loaded, True)
+    job_id = submitted()
+    eventually(lambda: stack.get(f"/v1/jobs/{job_id}", token)[1].get("status"), "done")
+    body, _ = stack.store("LakeBucket").get(f"lake/later/answers/jobs/{job_id}.json")
+    assert json.loads(body)["rows"] == [{"n": 3, "total": "119.7500"}]
+
+
 def test_whoever_subscribes_hears_of_an_upload(stack: Stack) -> None:
     queue = stack.client("sqs")
     url = queue.create_queue(QueueName="listener")["QueueUrl"]
@@ -167,6 +195,15 @@ def test_a_round_of_tidying_runs_under_its_role(stack: Stack) -> None:
         ("QueryRole", "delete_object", "LakeBucket", f"lake/{TENANT}/answers/a.csv", "AccessDenied"),
         ("QueryRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),
         ("QueryRole", "list_objects_v2", "InboxBucket", "", "AccessDenied"),
+        ("QueryRole", "put_object", "LakeBucket", f"jobs/{TENANT}/open/x", "allowed"),
+        ("QueryRole", "delete_object", "LakeBucket", f"jobs/{TENANT}/open/x", "allowed"),
+        ("WorkRole", "put_object", "LakeBucket", f"jobs/{TENANT}/x.json", "allowed"),
+        ("WorkRole", "put_object", "LakeBucket", f"lake/{TENANT}/answers/jobs/x.json", "allowed"),
+        ("WorkRole", "put_object", "LakeBucket", f"lake/{TENANT}/catalog.ducklake", "AccessDenied"),
+        ("WorkRole", "put_object", "LakeBucket", f"lake/{TENANT}/data/main/answers/x.parquet", "AccessDenied"),
+        ("WorkRole", "delete_object", "LakeBucket", f"lake/{TENANT}/answers/jobs/x.json", "AccessDenied"),
+        ("WorkRole", "get_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
+        ("WorkRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "AccessDenied"),
         ("IngestRole", "get_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "allowed"),
         ("IngestRole", "put_object", "InboxBucket", f"inbox/{TENANT}/orders/x.csv", "AccessDenied"),
         ("IngestRole", "delete_object", "InboxBucket", f"inbox/{TENANT}/orders/u1/row.ndjson", "allowed"),

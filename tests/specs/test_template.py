@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from shared.run_job import LATE_SECONDS
 from shared.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -37,7 +38,7 @@ _CloudFormation.add_multi_constructor("!", _function)
 TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(), _CloudFormation)
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 CLOUD_BUILD: dict[str, Any] = yaml.safe_load((ROOT / "cloudbuild.yaml").read_text())
-STEPS = ("deploy-query", "deploy-ingest", "deploy-tidy")
+STEPS = ("deploy-query", "deploy-work", "deploy-ingest", "deploy-tidy")
 
 
 def of_type(kind: str) -> dict[str, Any]:
@@ -63,7 +64,9 @@ def google_environment(step_id: str) -> dict[str, str]:
     """What ``--set-env-vars`` of one deploy step sets."""
     [step] = [step for step in CLOUD_BUILD["steps"] if step["id"] == step_id]
     [told] = [arg.removeprefix("--set-env-vars=") for arg in step["args"] if arg.startswith("--set-env-vars=")]
-    return dict(pair.split("=", 1) for pair in told.split(","))
+    # gcloud's own way to name another separator than the comma, which JSON has too.
+    separator, told = (told[1], told[3:]) if told.startswith("^") else (",", told)
+    return dict(pair.split("=", 1) for pair in told.split(separator))
 
 
 def test_every_variable_given_to_a_function_is_a_setting() -> None:
@@ -77,7 +80,7 @@ def test_every_variable_given_to_a_function_is_a_setting() -> None:
 def test_google_settings_are_values_the_settings_take(monkeypatch: pytest.MonkeyPatch) -> None:
     for step in STEPS:
         for name, value in google_environment(step).items():
-            monkeypatch.setenv(name, Template(value).safe_substitute(CLOUD_BUILD["substitutions"]))
+            monkeypatch.setenv(name, Template(value).safe_substitute(CLOUD_BUILD["substitutions"], PROJECT_ID="shop-1"))
         assert Settings().lake.startswith("gs://")
 
 
@@ -86,9 +89,36 @@ def test_a_message_stays_hidden_for_six_times_as_long_as_the_function_may_run() 
     assert hidden >= 6 * RESOURCES["IngestFunction"]["Properties"]["Timeout"]
 
 
+def test_a_job_stays_hidden_while_its_worker_may_run_and_that_is_longer_than_the_question_may() -> None:
+    function = RESOURCES["WorkFunction"]["Properties"]
+    assert RESOURCES["JobQueue"]["Properties"]["VisibilityTimeout"] > function["Timeout"]
+    assert function["Timeout"] > TEMPLATE["Parameters"]["JobSeconds"]["MaxValue"] + 2 * LATE_SECONDS
+    assert function["Events"]["Jobs"]["Properties"]["BatchSize"] == 1
+    [timeout] = [arg for step in CLOUD_BUILD["steps"] if step["id"] == "deploy-work" for arg in step["args"]
+                 if arg.startswith("--timeout=")]  # fmt: skip
+    seconds = int(google_environment("deploy-work")["TEAL_JOB_SECONDS"])
+    assert int(timeout.removeprefix("--timeout=").removesuffix("s")) > seconds + 2 * LATE_SECONDS
+
+
+def test_only_the_api_submits_jobs_and_on_both_clouds_it_knows_where() -> None:
+    telling = [(role, one["Resource"]) for role, one in statements() if "sqs:SendMessage" in as_list(one["Action"])]
+    assert telling == [("QueryRole", {"!GetAtt": "JobQueue.Arn"})]
+    told = {
+        name
+        for name, function in of_type("AWS::Serverless::Function").items()
+        if "TEAL_JOBS_TO" in function["Environment"]["Variables"]
+    }
+    assert told == {"QueryFunction"}
+    assert [step for step in STEPS if "TEAL_JOBS_TO" in google_environment(step)] == ["deploy-query"]
+    [step] = [step for step in CLOUD_BUILD["steps"] if step["id"] == "deploy-work"]
+    topic = google_environment("deploy-query")["TEAL_JOBS_TO"].rpartition("/")[2]
+    assert f"--trigger-topic={topic}" in step["args"]
+
+
 def test_a_message_is_tried_five_times_and_then_kept_for_two_weeks() -> None:
-    assert RESOURCES["UploadQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
-    assert RESOURCES["DeadLetterQueue"]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
+    for queue, dead in (("UploadQueue", "DeadLetterQueue"), ("JobQueue", "JobDeadLetterQueue")):
+        assert RESOURCES[queue]["Properties"]["RedrivePolicy"]["maxReceiveCount"] == 5
+        assert RESOURCES[dead]["Properties"]["MessageRetentionPeriod"] == 14 * 86_400
 
 
 def test_the_api_answers_before_its_gateway_gives_up() -> None:
@@ -119,9 +149,20 @@ def test_only_ingest_and_tidy_write_data() -> None:
         "${LakeBucket.Arn}/lake/*/answers/*",
         "${LakeBucket.Arn}/uploads/*",
         "${LakeBucket.Arn}/usage/*",
+        "${LakeBucket.Arn}/audit/*",
+        "${LakeBucket.Arn}/jobs/*",
+        "${LakeBucket.Arn}/spent/*",
         "${LakeBucket.Arn}/keys/signing.secret",
+        "${LakeBucket.Arn}/keys/*",
+        "${LakeBucket.Arn}/tenants/*",
+        "${LakeBucket.Arn}/exports/*",
         "${LakeBucket.Arn}/lake/*/erasure.secret",
         "${InboxBucket.Arn}/inbox/*",
+    }
+    assert writable("WorkRole") == {
+        "${LakeBucket.Arn}/lake/*/answers/*",
+        "${LakeBucket.Arn}/jobs/*",
+        "${LakeBucket.Arn}/spent/*",
     }
     assert "${LakeBucket.Arn}/lake/*" in writable("IngestRole") & writable("TidyRole")
     assert not [resource for resource in writable("IngestRole") | writable("TidyRole") if "keys/" in resource]
@@ -204,7 +245,8 @@ def test_every_function_has_a_log_group_that_forgets_and_an_alarm() -> None:
     for name, function in of_type("AWS::Serverless::Function").items():
         assert "/aws/lambda/" + function["FunctionName"]["!Sub"] in groups
         assert f"'!Ref': '{name}'" in watched
-    assert "DeadLetterQueue.QueueName" in watched
+    assert "'DeadLetterQueue.QueueName'" in watched
+    assert "'JobDeadLetterQueue.QueueName'" in watched
     assert set(map(str, groups.values())) == {"{'!Ref': 'LogRetentionDays'}"}
 
 

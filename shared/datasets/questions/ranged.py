@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr
 
 from shared.datasets.question import Context, Question, Statement
 from shared.datasets.questions.comparison import Measures, beside
-from shared.datasets.questions.ranges import Shift, back, instant, range_before, shifted, zone_named
+from shared.datasets.questions.ranges import DAY_OR_INSTANT, Shift, back, instant, range_before, shifted, zone_named
 from shared.datasets.questions.steps import Grain, known_day, period_at, step_back
 from shared.errors import InvalidParameterError
 
@@ -24,10 +24,13 @@ class RangeQuestion(Question):
 
     start: Annotated[
         str | None,
+        DAY_OR_INSTANT,
         Field(alias="from", description="First instant or day (ISO 8601), included; a day begins at local midnight."),
     ] = None
     end: Annotated[
-        str | None, Field(alias="to", description="First instant or day after the range: it is excluded.")
+        str | None,
+        DAY_OR_INSTANT,
+        Field(alias="to", description="First instant or day after the range: it is excluded."),
     ] = None
     timezone: Annotated[str | None, Field(description="IANA time zone of days and periods; default the tenant's.")] = (
         None

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from pydantic import WithJsonSchema
+
 from shared.datasets.questions.clocks import clock
 from shared.errors import InvalidParameterError, InvalidTimezoneError
 
@@ -16,6 +18,11 @@ Shift = Callable[[datetime, ZoneInfo], datetime]
 
 MAX_PERIODS = 200_000
 """Periods of one answer, in all groups together: twenty years of hours, five hundred of days."""
+
+DAY_OR_INSTANT = WithJsonSchema(
+    {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, {"type": "null"}]}
+)
+"""How the text of a parameter is described that ``instant`` reads."""
 
 _SHORTEST_HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 28 * 24, "quarter": 90 * 24, "year": 365 * 24}
 _NOT_ZONES = ("posix/", "right/", "localtime", "posixrules")

@@ -1,0 +1,271 @@
+"""Cases drawn from an OpenAPI document by schemathesis, sent to the app in process, and every answer checked.
+
+What is drawn at random seldom names anything that is there, so most places and parameters get a value that is; what a
+case gets wrong on purpose stays as it is. Nothing that a run needs is taken away: neither the key it shows nor the
+operator, and no snapshot from before the data is gone back to.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from schemathesis import hooks
+from schemathesis.config import SchemathesisConfig
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.engine import events, from_schema
+
+from shared import bootstrap
+from tests.openapi_web import PUBLISHED, ROWS_BY_KEY, TENANT, VALUES, OpenApiWeb
+
+COVERED = 10_000
+"""About as many cases the document itself makes: every parameter left out, at its bounds and beyond them."""
+
+SLOW = frozenset(
+    {
+        "POST /v1/snapshots/{snapshot_id}/rollback",
+        "DELETE /v1/customers/{key}",
+        "POST /v1/customers/{key}/readmit",
+        "POST /v1/tenants/{tenant}/export",
+        "DELETE /v1/tenants/{tenant}",
+    }
+)
+"""Each takes a second and more when it finds what it is asked for, so it does not find it every time."""
+
+CHECKS: dict[str, Any] = {
+    "max_response_time": 30.0,
+    # What is refused and why is looked at by ``Run.refused``, which knows the code and not only the status.
+    "positive_data_acceptance": {"enabled": False},
+    # Too much of something, and a precondition that does not hold, are refusals too.
+    "negative_data_rejection": {
+        "expected-statuses": ["400", "401", "403", "404", "405", "406", "409", "412", "413", "415", "422", "429", "431"]
+    },
+}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why something was refused that the document allows."""
+
+    operation: str
+    code: str
+    detail: str
+
+
+@dataclass
+class Run:
+    """What became of the cases: failed checks with one example each, and answers by operation and status."""
+
+    cases: int = 0
+    seconds: float = 0.0
+    failures: dict[str, str] = field(default_factory=dict)
+    refused: dict[Refusal, str] = field(default_factory=dict)
+    statuses: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+
+
+def run_cases(web: OpenApiWeb, document: dict[str, Any], cases: int, only: str = "") -> Run:
+    """About so many cases, the same ones every time, of the operations whose path matches ``only``."""
+    run, started = Run(), time.monotonic()
+    schema = schemathesis.openapi.from_dict(tightened(document), config=_config(web, cases))
+    schema.app = web.app
+    if only:
+        schema = schema.include(path_regex=only)
+    with _hooked(_Steer(web), run):
+        for event in from_schema(schema).execute():
+            if isinstance(event, events.ScenarioFinished):
+                _collect(run, event.recorder)
+            elif isinstance(event, events.NonFatalError):
+                run.failures[f"{event.label}: error"] = str(event.info)
+            elif isinstance(event, events.FatalError):
+                raise event.exception
+    run.seconds = time.monotonic() - started
+    return run
+
+
+@contextmanager
+def _hooked(steer: _Steer, run: Run) -> Iterator[None]:
+    """Hooks of schemathesis, which knows them by their names."""
+
+    def filter_case(ctx: Any, case: Any) -> bool:
+        return steer.is_harmless(case)
+
+    def before_call(ctx: Any, case: Any, kwargs: Any) -> None:
+        steer(case)
+
+    def after_call(ctx: Any, case: Any, response: Any) -> None:
+        _look(run, case, response)
+
+    ours = (filter_case, before_call, after_call)
+    for one in ours:
+        schemathesis.hook(one)
+    try:
+        yield
+    finally:
+        for one in ours:
+            hooks.unregister(one)
+
+
+def tightened(document: dict[str, Any]) -> dict[str, Any]:
+    """The document as if it said that answers have no member but those it names; what says that it is open stays so."""
+    told = copy.deepcopy(document)
+    for name, schema in told["components"]["schemas"].items():
+        if name != "Problem" and "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return told
+
+
+def _config(web: OpenApiWeb, cases: int) -> Any:
+    operations = sum(len(one) for one in web.app.openapi()["paths"].values())
+    return SchemathesisConfig.from_dict(
+        {
+            "seed": 1,
+            "continue-on-failure": True,
+            "headers": {"Authorization": f"Bearer {web.token}"},
+            "generation": {
+                "max-examples": max(3, (cases - COVERED) // operations),
+                "deterministic": True,
+                "no-shrink": True,
+                "database": "none",
+            },
+            "checks": CHECKS,
+        }
+    )
+
+
+def _collect(run: Run, recorder: Any) -> None:
+    for case_id, interaction in recorder.interactions.items():
+        run.cases += 1
+        if case_id in recorder.cases and interaction.response is not None:
+            label = recorder.cases[case_id].value.operation.label
+            run.statuses[label][interaction.response.status_code] += 1
+    for case_id, checks in recorder.checks.items():
+        for check in checks:
+            if check.failure_info is not None and not _is_mistaken(check, recorder.cases[case_id].value):
+                failure, sent = check.failure_info.failure, recorder.interactions[case_id]
+                label = recorder.cases[case_id].value.operation.label
+                answer = sent.response and (sent.response.status_code, sent.response.content[:500])
+                run.failures.setdefault(
+                    f"{label}: {check.name}: {failure.title}",
+                    f"{failure.message}\n{sent.request.method} {sent.request.uri} {sent.request.body!r}\n{answer}",
+                )
+
+
+def _is_mistaken(check: Any, case: Any) -> bool:
+    """Whether schemathesis is wrong: a customer's id may be any text, so DELETE is allowed at every address there."""
+    return check.name == "allow_header_conformance" and case.operation.path.startswith("/v1/customers/")
+
+
+def _look(run: Run, case: Any, response: Any) -> None:
+    """Note what was refused though the document allows it, and answers whose rows are not those of their columns."""
+    media = (response.headers.get("content-type") or [""])[0]
+    if media == "application/json":
+        told = response.json()
+        if isinstance(told, dict) and "columns" in told and isinstance(told.get("rows"), list):
+            names = [column["name"] for column in told["columns"]]
+            rows = [row.get("after") or row.get("before") if "change" in row else row for row in told["rows"]]
+            if any(list(row) != names for row in rows):
+                run.failures[f"{case.operation.label}: rows of other columns"] = response.text[:1_000]
+    if media == "application/problem+json" and case.meta.generation.mode.is_positive:
+        told = response.json()
+        if told["status"] not in (401, 404, 405, 429):
+            refusal = Refusal(case.operation.label, told["code"], told["detail"])
+            run.refused.setdefault(refusal, f"{response.request.url} {response.request.body!r} {told.get('errors')}")
+
+
+class _Steer:
+    """Leads cases to what is there."""
+
+    def __init__(self, web: OpenApiWeb) -> None:
+        self._web = web
+        self._sent: Counter[str] = Counter()
+
+    def is_harmless(self, case: Any) -> bool:
+        """Whether the run can go on after the case."""
+        told = case.path_parameters or {}
+        return told.get("key_id") != self._web.key_id and not (
+            case.operation.label.endswith("/rollback") and 0 < _number(told.get("snapshot_id")) < self._web.snapshot
+        )
+
+    def __call__(self, case: Any) -> None:
+        """Put in what is there, three times of four."""
+        label = case.operation.label
+        self._sent[label] += 1
+        number = self._sent[label]
+        if number % (5 if label in SLOW else 4) == 0 or (label in SLOW and number % 5 != 1):
+            return
+        if not case.meta.is_negative_at(ParameterLocation.PATH):
+            self._steer_path(case, number)
+        if case.meta.generation.mode.is_positive:
+            self._steer_query(case, number)
+            self._steer_body(case, number)
+
+    def _steer_path(self, case: Any, number: int) -> None:
+        told = case.path_parameters or {}
+        for name in told:
+            if name in self._web.named:
+                told[name] = self._web.named[name][number % len(self._web.named[name])]
+        label = case.operation.label
+        if "{dataset}" in label:
+            told["dataset"] = list(ROWS_BY_KEY)[number % len(ROWS_BY_KEY)]
+            if "key" in told:
+                told["key"] = ROWS_BY_KEY[told["dataset"]](number)
+        elif "key" in told:
+            told["key"] = f"c{number % 20}"
+        if label.startswith(("DELETE", "POST")) and "{key_id}" in label:
+            told["key_id"] = bootstrap.keys().create(told.get("tenant", TENANT), ["read"]).key.key_id
+        if label == "PATCH /v1/tenants/{tenant}":
+            # The operator with a limit of almost nothing could not go on.
+            told["tenant"] = "brook"
+        if label == "DELETE /v1/tenants/{tenant}":
+            told["tenant"] = f"gone{number}"
+            bootstrap.tenants().create(told["tenant"])
+        if label == "DELETE /v1/published/{name}":
+            told["name"] = "of-two"
+
+    def _steer_query(self, case: Any, number: int) -> None:
+        told = case.query or {}
+        for place, (name, given) in enumerate(told.items()):
+            if name in VALUES and (number + place) % 3:
+                value = VALUES[name][number % len(VALUES[name])]
+                told[name] = [value] if isinstance(given, list) and not isinstance(value, list) else value
+        if told.get("snapshot") is not None:
+            told.pop("as_of", None)
+        told.pop("cursor", None)
+
+    def _steer_body(self, case: Any, number: int) -> None:
+        label, body = case.operation.label, case.body
+        if label == "POST /v1/sql" and isinstance(body, dict):
+            body["sql"], body["parameters"] = VALUES["sql"][number % len(VALUES["sql"])], {}
+            for name in ("as_of", "cursor"):
+                body.pop(name, None)
+        elif label == "PUT /v1/published/{name}" and isinstance(body, dict):
+            body |= {"sql": PUBLISHED["sql"], "parameters": PUBLISHED["parameters"], "example": {}}
+        elif "/rows" in label:
+            row = VALUES["row"][0] | ({} if label.startswith("PATCH") else VALUES["row"][1])
+            case.path_parameters["dataset"], case.body = "orders", row
+            if "{key}" in label:
+                case.path_parameters["key"] = str(number % 200)
+        elif label == "PUT /v1/datasets/{dataset}" and isinstance(body, dict) and body.get("columns"):
+            name = f"made{number % 3}"
+            case.path_parameters["dataset"] = name
+            case.body = {"name": name, "columns": [{"name": "a", "type": "text"}], "key": ["a"]}
+        elif label == "POST /v1/uploads" and isinstance(body, bytes):
+            case.body = f"visit,day\n{1000 + number},2026-01-01\n".encode()
+            case.query = {"dataset": "visits", "filename": "v.csv"}
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return 0
+
+
+__all__ = ["COVERED", "Refusal", "Run", "run_cases", "tightened"]
