@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -12,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from shared.api.headers import SECURITY_HEADERS
 from shared.cli.server import server_of
 
 SECONDS = 10.0
@@ -115,3 +117,18 @@ def _first(data: bytes) -> tuple[int, list[tuple[str, str]], bytes, bytes] | Non
     if len(rest) < length:
         return None
     return int(lines[0].split()[1]), headers, rest[:length], rest[length:]
+
+
+def require_problem(answer: Raw, status: int, code: str) -> None:
+    """A problem document with every header that any other answer has."""
+    assert (answer.status, json.loads(answer.body)["code"]) == (status, code), answer
+    assert answer.header("content-type") == "application/problem+json"
+    assert answer.header("x-request-id") == json.loads(answer.body)["request_id"]
+    for name, value in SECURITY_HEADERS.items():
+        assert answer.header(name.lower()) == value
+    assert answer.header("server") == ""
+
+
+def chunked(*parts: bytes) -> bytes:
+    """A body in chunks."""
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Query, Request
@@ -31,6 +31,13 @@ _FILENAME: dict[str, Any] = {"pattern": r"[A-Za-z0-9_][^/\\]*$"}
 _HELD_COLUMNS = ("row", "dataset", "column", "rule", "text", "original")
 
 
+def _name_options(schema: dict[str, Any]) -> None:
+    # Who only answers need not know how files are read.
+    from shared.formats.table import ReadOptions
+
+    schema["propertyNames"] = {"enum": [one.name for one in fields(ReadOptions)]}
+
+
 class NewUpload(BaseModel):
     """A file to come."""
 
@@ -45,7 +52,9 @@ class NewUpload(BaseModel):
     content_type: str = Field("application/octet-stream", pattern=f"^{_MEDIA_TYPE}$", description="Sent with the PUT.")
     size_bytes: int | None = Field(None, ge=1, description="When given, exactly this many bytes may be put.")
     options: dict[str, str | int | bool] = Field(
-        default_factory=dict, description="Read options: delimiter, encoding, decimal, date_order, header, sheet …"
+        default_factory=dict,
+        description="Read options: delimiter, encoding, decimal, date_order, header, sheet …",
+        json_schema_extra=_name_options,
     )
     replaces: str = Field("", description="The held upload that this file corrects.")
 
@@ -63,7 +72,9 @@ class Replay(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     contract_version: int | None = Field(None, ge=1, description="Judge by this version; default the newest.")
-    options: dict[str, str | int | bool] = Field(default_factory=dict, description="Read options, as for an upload.")
+    options: dict[str, str | int | bool] = Field(
+        default_factory=dict, description="Read options, as for an upload.", json_schema_extra=_name_options
+    )
 
 
 class UploadsAsked(ListAsked):

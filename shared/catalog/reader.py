@@ -117,8 +117,8 @@ class LakeReader:
     def pin(self, snapshot: int | None = None, as_of: datetime | None = None) -> Iterator[PinnedLake]:
         """The newest snapshot, or the one with that id, or the newest at that instant, until the block ends.
 
-        Raises SnapshotNotFoundError, CatalogLostError, StoreUnavailableError; EngineUnavailableError also from the block
-        where a file of the lake is damaged.
+        Raises SnapshotNotFoundError, CatalogLostError, StoreUnavailableError, and from the block also
+        EngineUnavailableError where a file of the lake is damaged.
         """
         session = self._enter(snapshot, as_of)
         try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO, Any
 
+from shared.cells.hidden import hide
 from shared.cells.program import GRACE_SECONDS
 from shared.cells.wire import BrokenWireError, Message, packed, received
 
@@ -44,6 +45,7 @@ class Cell:
     """
 
     def __init__(self, program: str, told: Mapping[str, Any], *, answer_bytes: int, niceness: int = 0) -> None:
+        hide()
         self.folder = Path(mkdtemp(prefix="teal-cell-"))
         self._answer_bytes = answer_bytes
         self._is_ready = False

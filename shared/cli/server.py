@@ -11,12 +11,12 @@ import logging
 import re
 import sys
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import h11
 import uvicorn
 from h11._receivebuffer import ReceiveBuffer
-from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.api.bodies import BodyTooSlowError
@@ -50,8 +50,8 @@ _LOOSE = re.compile(rb"(?<!\r)\n|\r(?!\n)|\n[ \t]")
 """A line feed or return of its own, and a line that continues the one before."""
 
 
-def server_of(app: ASGIApp, *, head_seconds: float = HEAD_SECONDS) -> uvicorn.Server:
-    """A server for one app; ``run(sockets=…)`` serves until a signal comes."""
+def server_of(app: Callable[..., Any], *, head_seconds: float = HEAD_SECONDS) -> uvicorn.Server:
+    """A server for one ASGI app; ``run(sockets=…)`` serves until a signal comes."""
 
     class Protocol(StrictProtocol):
         seconds = head_seconds
