@@ -57,8 +57,8 @@ class Shown:
 
 
 FENCE = f" LIMIT {2**63 - 1}"
-"""No condition is tested behind it. Without it the engine may test one of the asker's on a row before the rule that hides
-that row, and say in an error what it found there."""
+"""No condition is tested behind it. Without it the engine may test one of the asker's on a row before the rule that
+hides that row, and say in an error what it found there."""
 
 COPIED = "least({column}, {column})"
 """The column's own value, in memory of its own. Without it a column comes with the dictionary of its Parquet file, and

@@ -26,6 +26,7 @@ from shared.stranger_sql.errors import (
     SqlTookTooLongError,
     told_error,
 )
+from shared.stranger_sql.mistakes import mistake
 from tests.stranger import StrangerLake, cases, rows_of, stranger_lake
 
 SECONDS = 1.0
@@ -50,7 +51,9 @@ def named(told: list[tuple[str, str]]) -> dict:
 # --- what is refused, and what is not --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sql", **named(cases("refused") + cases("refused", file="own")))
+@pytest.mark.parametrize(
+    "sql", **named(cases("refused") + cases("refused", file="own") + cases("refused", file="more"))
+)
 def test_every_attack_is_refused_before_anything_runs(lake, sql):
     with pytest.raises((RefusedSqlError, InvalidSqlError)):
         lake.check(sql)
@@ -66,7 +69,9 @@ def test_what_is_not_refused_tells_nothing_of_the_house(lake, sql):
         assert secret not in told
 
 
-@pytest.mark.parametrize("sql", **named(cases("allowed") + cases("allowed", file="own")))
+@pytest.mark.parametrize(
+    "sql", **named(cases("allowed") + cases("allowed", file="own") + cases("allowed", file="more"))
+)
 def test_every_honest_question_is_answered_with_the_same_rows_as_without_us(lake, sql):
     page = lake.run(sql)
     plain = sql.partition("; --")[0]
@@ -233,6 +238,24 @@ def test_an_answer_of_too_many_bytes_is_refused(lake):
         lake.run("SELECT list(range ORDER BY range) FROM range(100000)")
     with pytest.raises(SqlNeedsTooMuchError):
         lake.run("SELECT string_agg(range::VARCHAR, ',' ORDER BY range) FROM range(100000)")
+
+
+def test_no_more_is_spilled_than_a_cell_may_spill(lake, tmp_path):
+    # 64 MB of room for 800 MB of numbers; by itself the engine takes the room that the disk has
+    sql = (
+        "WITH x AS MATERIALIZED (SELECT hash(a.range, b.range) AS x FROM range(1000000) a, range(100) b) FROM x LIMIT 1"
+    )
+    locked = lake.opened(tmp_path)
+    try:
+        with pytest.raises(Exception, match="max_temp_directory_size"):
+            locked.duck.connection.execute(sql).fetchall()
+    finally:
+        locked.close()
+
+
+def test_a_file_that_grew_too_large_is_no_outage():
+    told = mistake(OSError('IO Error: {"exception_message": "Could not write file /tmp/x", "errno": "27"}'))
+    assert (told.code, "/tmp" in told.message) == ("sql_needs_too_much", False)
 
 
 def test_a_query_is_stopped_and_its_cell_is_not_used_again(lake):
