@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -56,6 +58,8 @@ def run(host: str, port: int, samples: bool) -> None:
         thread.start()
     named = f"[{host}]" if ":" in host else host
     _say_what_to_do(f"http://{named}:{door.getsockname()[1]}", key, inbox)
+    # Passed on like Ctrl-C once the server has stopped; by itself it would leave behind what goes with the process.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         server_of(bootstrap.api()).run(sockets=[door])
     except KeyboardInterrupt:

@@ -462,6 +462,22 @@ def test_the_first_start_brings_real_data(teal):
         assert running.stop() == 0
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_whoever_ends_it_nothing_is_left_behind(teal, tmp_path, monkeypatch, number, code):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    running = served(teal, "--no-samples")
+    assert running.rows()[0]["orders"] == 0
+    headers = {"Authorization": f"Bearer {running.key}"}
+    answer = httpx2.post(f"{running.url}/v1/sql", json={"sql": "SELECT 1 AS one"}, headers=headers, timeout=30)
+    assert answer.json()["rows"] == [{"one": 1}]
+    assert list(temporary.glob("teal-*"))
+    running.process.send_signal(number)
+    assert running.process.wait(30) == code
+    assert not list(temporary.glob("teal-*"))
+
+
 def test_a_taken_port_is_said(run):
     said = run.teal("run", "--no-samples", "--port", run.url.rsplit(":", 1)[1], code=2)
     assert "is taken, perhaps by another teal run; try --port" in said
