@@ -11,6 +11,9 @@ from shared.errors import AnswerTooLargeError, InvalidKeyRequestError
 SLOWEST_PER_SECOND = 0.001
 """A request in a quarter of an hour; of less, the time until the next one could not be told."""
 
+MOST = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for itself."""
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -64,11 +67,13 @@ class Limits:
         for name, value in told.items():
             if name not in names:
                 raise InvalidKeyRequestError(f"There is no limit {str(name)[:63]}; there are {', '.join(names)}.")
-            is_whole = isinstance(value, int) or (isinstance(value, float) and name == "requests_per_second")
-            least = SLOWEST_PER_SECOND if name == "requests_per_second" else 1
-            if isinstance(value, bool) or not is_whole or not least <= value < 2**62:
+            is_rate = name == "requests_per_second"
+            # In JSON 3.0 is the whole number 3.
+            is_whole = isinstance(value, int) or (isinstance(value, float) and (is_rate or value.is_integer()))
+            least = SLOWEST_PER_SECOND if is_rate else 1
+            if isinstance(value, bool) or not is_whole or not least <= value <= MOST:
                 raise InvalidKeyRequestError(f"The limit {name} is a positive number.")
-        return cls(**told)
+        return cls(**{name: value if name == "requests_per_second" else int(value) for name, value in told.items()})
 
     def _with(self, other: Limits, choose: Any) -> Limits:
         return Limits(**{one.name: choose(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)})

@@ -38,6 +38,7 @@ HEADERS: dict[str, dict[str, Any]] = {
 }
 """Headers of answers; Link, RateLimit and what browsers need are beside them."""
 
+DECIMAL = {"type": "string", "pattern": r"^[+-]?[0-9]+(\.[0-9]+)?$"}
 ETAG = ("ETag",)
 OF_SNAPSHOT = ("ETag", "Teal-Snapshot")
 LOCATION = ("Location",)
@@ -157,6 +158,7 @@ def describe_answers(document: dict[str, Any]) -> None:
             if told := ANSWERS.get((method.upper(), path)):
                 _describe(operation["responses"], told, schema_of[str(told.shape), "validation"])
             _describe_refusals(operation)
+    _spell_decimals(document)
 
 
 def _describe(responses: dict[str, Any], told: Told, schema: Mapping[str, Any]) -> None:
@@ -187,6 +189,16 @@ def _describe_refusals(operation: dict[str, Any]) -> None:
     if operation["security"]:
         responses |= {"401": _ref("Unauthenticated"), "429": _ref("TooMany"), "503": _ref("Unavailable")}
     responses["default"] = _ref("Problem")
+
+
+def _spell_decimals(node: Any) -> None:
+    """Say of exact numbers how they are written as text, which Pydantic leaves open."""
+    if isinstance(node, dict):
+        kinds = node.get("anyOf")
+        if isinstance(kinds, list) and any(kind.get("type") == "number" for kind in kinds):
+            node["anyOf"] = [DECIMAL if kind == {"type": "string"} else kind for kind in kinds]
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        _spell_decimals(inner)
 
 
 def _responses() -> dict[str, Any]:

@@ -23,7 +23,9 @@ Key = Annotated[
 ]
 Row = Annotated[dict[str, Any], Body(description="Values by column name.")]
 RowOrRows = Annotated[
-    dict[str, Any] | list[dict[str, Any]], Body(description=f"A row, or up to {MAX_ROWS_PER_EDIT:,} of them.")
+    dict[str, Any]
+    | Annotated[list[dict[str, Any]], Field(json_schema_extra={"minItems": 1, "maxItems": MAX_ROWS_PER_EDIT})],
+    Body(description=f"A row, or up to {MAX_ROWS_PER_EDIT:,} of them."),
 ]
 IfMatch = Annotated[str, Header(alias="If-Match", description="The ETag you read: refused when the row has changed.")]
 IfNoneMatch = Annotated[str, Header(alias="If-None-Match", description="`*`: refused when there is such a row.")]

@@ -187,7 +187,8 @@ def test_a_round_of_tidying_runs_under_its_role(stack: Stack) -> None:
         ("QueryRole", "put_object", "LakeBucket", f"lake/{TENANT}/catalog.ducklake", "AccessDenied"),
         ("QueryRole", "put_object", "LakeBucket", f"lake/{TENANT}/data/main/orders/x.parquet", "AccessDenied"),
         ("QueryRole", "put_object", "LakeBucket", f"lake/{TENANT}/data/main/answers/x.parquet", "AccessDenied"),
-        ("QueryRole", "put_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
+        ("QueryRole", "put_object", "LakeBucket", "keys/k1.json", "allowed"),  # they are made over HTTP too
+        ("QueryRole", "delete_object", "LakeBucket", "keys/k1.json", "AccessDenied"),
         ("QueryRole", "put_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "allowed"),
         ("QueryRole", "get_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "AccessDenied"),
         ("QueryRole", "delete_object", "LakeBucket", f"usage/{TENANT}/2026-11-21T14/probe-1.ndjson.gz", "AccessDenied"),

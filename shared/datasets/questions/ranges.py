@@ -23,6 +23,7 @@ DAY_OR_INSTANT = WithJsonSchema(
     {"anyOf": [{"type": "string", "format": "date"}, {"type": "string", "format": "date-time"}, {"type": "null"}]}
 )
 """How the text of a parameter is described that ``instant`` reads."""
+DAY = WithJsonSchema({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]})
 
 _SHORTEST_HOURS = {"hour": 1, "day": 24, "week": 7 * 24, "month": 28 * 24, "quarter": 90 * 24, "year": 365 * 24}
 _NOT_ZONES = ("posix/", "right/", "localtime", "posixrules")

@@ -11,6 +11,7 @@ from pydantic import Field
 from shared.datasets.question import Context, Fit, Statement
 from shared.datasets.questions.currency import Currency, shown
 from shared.datasets.questions.modelled import ALL, NOTHING_YET, WHY_REFUSED, ModelledQuestion
+from shared.datasets.questions.ranges import DAY
 from shared.errors import InvalidParameterError, ModelMissingError, ModelRefusedError
 from shared.sql.load import statement
 
@@ -164,8 +165,8 @@ class SalesAnomalies(SeriesQuestion):
     )  # fmt: skip
     example: ClassVar[Mapping[str, str]] = {"metric": "orders", "sensitivity": "low"}
 
-    start: Annotated[str | None, Field(alias="from", description="First day, ISO 8601.")] = None
-    end: Annotated[str | None, Field(alias="to", description="The day after the last, ISO 8601.")] = None
+    start: Annotated[str | None, DAY, Field(alias="from", description="First day, ISO 8601.")] = None
+    end: Annotated[str | None, DAY, Field(alias="to", description="The day after the last, ISO 8601.")] = None
     grain: Annotated[Literal["day", "week"], Field(description="Length of a period.")] = "day"
     sensitivity: Annotated[
         Literal["low", "medium", "high"], Field(description="About 0.2, 0.5 or 2 false alarms per 100 periods.")
