@@ -28,6 +28,7 @@ class SqlQuestion(Question):
             default_factory=dict,
             max_length=MAX_PARAMETERS,
             description="The values of `$name` in it; cast them there: `$day::DATE`.",
+            json_schema_extra={"additionalProperties": False},
         ),
     ]
 

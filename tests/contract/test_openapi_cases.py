@@ -42,6 +42,7 @@ NO_SCHEMA_SAYS: dict[str, str] = {
     "tenant_deleted": "what became of the tenant",
     "tenant_exists": "the tenants there are",
     "unknown_column": "the columns of the dataset",
+    "unsupported_media_type": "a file is the body beside `?dataset=` or `?filename=` only",
     "upload_held": "the contract of the dataset",
 }
 """Codes by which something is refused that the document allows."""
@@ -50,7 +51,7 @@ NO_SCHEMA_SAYS_OF_PARAMETERS = re.compile(
     # Of two parameters, or members of a body, together.
     r"snapshot: ask for a snapshot or a time|compare: needs from and to|window_days: |.*must be after from"
     r"|from: is newer than to|.*needs the products to start from|.*needs whom it is for|group_by: goes with"
-    r"|columns: must be another dimension|.*: (\w+) are counted over all currencies|monetary: with bins"
+    r"|columns: (must be another dimension|rows are periods)|horizon: at most|from: the window is longer|.*: (\w+) are counted over all currencies|monetary: with bins"
     r"|grain: the range has more than|.*two (parameters|columns) have the same name|.*not a column of"
     r"|.*minimum and maximum go with|.*allowed goes with|.*default: |.*with a default is not required|example\."
     # A language of its own, or the size of a number that is written as text.

@@ -22,7 +22,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublishedWeb]:
         "orders", "o.csv", "order_id,ordered_at,country,channel,total\no1,2024-01-01,Germania,shop7,90210.5\n"
     )
     contract = {
-        "name": "select",
+        "name": "visits",
         "description": "Words; DROP TABLE x\n-- and more.",
         "columns": [
             {"name": "order", "type": "text", "description": "First line\nSELECT 1;"},
@@ -34,7 +34,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublishedWeb]:
         "key": ["order", "day"],
         "time_column": "day",
     }
-    web.admin.put("/v1/datasets/select", json=contract)
+    web.admin.put("/v1/datasets/visits", json=contract)
     web.publish("late-orders", "SELECT count(*) AS n FROM orders", title="Late\norders")
     web.fresh()
     yield web
@@ -62,7 +62,7 @@ def test_every_dataset_is_there_with_its_columns_key_and_references(web):
     for one in told["datasets"]:
         stored = web.reader.get(f"/v1/datasets/{one['name']}").json()["schema"]
         assert [{"name": c["name"], "type": c["type"]} for c in one["columns"]] == stored
-    own = dataset(told, "select")
+    own = dataset(told, "visits")
     assert (own["key"], own["time_column"]) == (["order", "day"], "day")
     assert own["columns"] == [
         {"name": "order", "type": "VARCHAR", "description": "First line\nSELECT 1;", "required": True},
@@ -78,7 +78,7 @@ def test_what_is_empty_for_a_key_is_masked(web):
         found = schema(client)["datasets"]
         return {f"{one['name']}.{c['name']}" for one in found for c in one["columns"] if c.get("masked")}
 
-    personal = {"customers.email", "customers.name", "select.who"}
+    personal = {"customers.email", "customers.name", "visits.who"}
     assert masked(web.reader) == personal
     assert masked(web.admin) == set()
     part = web.client("read", "sql", rules=RULES)
@@ -136,9 +136,9 @@ def test_it_is_asked_again_for_nothing_and_at_any_snapshot(web):
     other = web.client("read", rules=RULES).get("/v1/schema", headers={"If-None-Match": first.headers["etag"]})
     assert other.status_code == 200
     older = schema(web.reader, snapshot=1)
-    assert "select" not in {one["name"] for one in older["datasets"]}
+    assert "visits" not in {one["name"] for one in older["datasets"]}
     assert older["published"] == []
     assert schema(web.rival)["published"] == []
-    assert "select" not in json.dumps(schema(web.rival))
+    assert "visits" not in json.dumps(schema(web.rival))
     assert code_of(web.reader.get("/v1/schema?snapshot=999")) == (404, "snapshot_not_found")
     assert code_of(web.reader.get("/v1/schema?formt=sql")) == (422, "invalid_parameter")

@@ -163,6 +163,7 @@ def test_only_ingest_and_tidy_write_data() -> None:
         "${LakeBucket.Arn}/lake/*/answers/*",
         "${LakeBucket.Arn}/jobs/*",
         "${LakeBucket.Arn}/spent/*",
+        "${LakeBucket.Arn}/audit/*",
     }
     assert "${LakeBucket.Arn}/lake/*" in writable("IngestRole") & writable("TidyRole")
     assert not [resource for resource in writable("IngestRole") | writable("TidyRole") if "keys/" in resource]
