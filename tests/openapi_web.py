@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from starlette.testclient import TestClient
 
 from shared import bootstrap
 from shared.keys import SCOPES
+from shared.settings import Settings
 from shared.stranger_sql.cells import CellRunner
 
 TENANT = "operator"
@@ -113,8 +113,8 @@ def openapi_web_in(folder: Path) -> Iterator[OpenApiWeb]:
         "TEAL_MAX_INLINE_BYTES": "200000",
     }
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("TEAL_")]:
-            patch.delenv(name)
+        for name in Settings.model_fields:
+            patch.delenv(f"TEAL_{name.upper()}", raising=False)
         for name, value in settings.items():
             patch.setenv(name, value)
         _forget()

@@ -51,7 +51,8 @@ NO_SCHEMA_SAYS_OF_PARAMETERS = re.compile(
     # Of two parameters, or members of a body, together.
     r"snapshot: ask for a snapshot or a time|compare: needs from and to|window_days: |.*must be after from"
     r"|from: is newer than to|.*needs the products to start from|.*needs whom it is for|group_by: goes with"
-    r"|columns: (must be another dimension|rows are periods)|horizon: at most|from: the window is longer|.*: (\w+) are counted over all currencies|monetary: with bins"
+    r"|columns: (must be another dimension|rows are periods)|horizon: at most|from: the window is longer"
+    r"|.*: (\w+) are counted over all currencies|monetary: with bins"
     r"|grain: the range has more than|.*two (parameters|columns) have the same name|.*not a column of"
     r"|.*minimum and maximum go with|.*allowed goes with|.*default: |.*with a default is not required|example\."
     # A language of its own, or the size of a number that is written as text.
