@@ -43,6 +43,7 @@ from shared.stranger_sql.errors import RefusedSqlError
 CODE_VERSION = "6"
 """Part of every ETag: raised when the same question may give other bytes than before."""
 
+
 @dataclass(frozen=True)
 class QueryRules:
     """What an installation allows; see the settings of the same names."""
