@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from shared.answers.large import LargeAnswers
 from shared.api import problems
@@ -18,7 +20,9 @@ from shared.api.auth import (
     SCOPE_OF,
     Admission,
     Authenticator,
+    GuardedRoute,
     Route,
+    UnlistedRouteError,
     admitted,
     describe_security,
     principal_of,
@@ -131,13 +135,13 @@ def create_app(parts: ApiParts) -> FastAPI:
         routers.append(object_router(parts.objects))
     routers.append(page_router(lambda: app.openapi(), docs_enabled=rules.docs_enabled))
     for router in routers:
-        app.include_router(router)
+        # Included, every route would be made a second time, while the first request waits.
+        app.router.routes += _guarded(router)
     app.state.large = parts.large
     app.state.body_seconds = rules.body_seconds
     app.state.jobs = parts.jobs
     app.state.admission = Admission(parts.authenticator, scope_of, keeps_rules, operator=rules.operator)
     app.state.routes = [route for router in routers for route in routes_of(router)]
-    app.state.routers = routers
     app.openapi = lambda: _document(app, scope_of)  # type: ignore[method-assign]  # FastAPI's documented way
     problems.handle_errors(app)
     if rules.cors_origins:
@@ -165,19 +169,30 @@ def routes_of(router: APIRouter) -> list[Route]:
     ]
 
 
+def _guarded(router: APIRouter) -> list[BaseRoute]:
+    """Its routes. Raises UnlistedRouteError where one would let everybody in."""
+    for route in router.routes:
+        if not isinstance(route, GuardedRoute):
+            raise UnlistedRouteError(f"{route} is not a GuardedRoute")
+    return router.routes
+
+
 def _document(app: FastAPI, scope_of: dict[Route, str]) -> dict[str, Any]:
     """OpenAPI 3.1, made at the first call."""
     if app.openapi_schema is None:
         # Only who reads the document needs the shapes of all answers.
         from shared.api.document import describe_answers
 
-        document = get_openapi(
-            title=app.title,
-            version=app.version,
-            summary="A bucket that answers questions.",
-            description="Put files into a bucket, ask questions over HTTPS. Every answer names its snapshot.",
-            routes=app.routes,
-        )
+        with warnings.catch_warnings():
+            # That HEAD has the operation id of GET; it is taken out below.
+            warnings.simplefilter("ignore")
+            document = get_openapi(
+                title=app.title,
+                version=app.version,
+                summary="A bucket that answers questions.",
+                description="Put files into a bucket, ask questions over HTTPS. Every answer names its snapshot.",
+                routes=app.routes,
+            )
         describe_security(document, scope_of)
         describe_answers(document)
         app.openapi_schema = document

@@ -184,8 +184,13 @@ Asker = Annotated[Principal, Depends(principal_of)]
 class GuardedRoute(APIRoute):
     """A route whose key, content type and body size are checked, in this order, before anything is parsed.
 
-    What it answers is kept in the lake where it is too large for one reply (303).
+    What it answers is kept in the lake where it is too large for one reply (303). Where there is GET there is HEAD.
     """
+
+    def __init__(self, *args: Any, **told: Any) -> None:
+        super().__init__(*args, **told)
+        if self.methods and "GET" in self.methods:
+            self.methods.add("HEAD")
 
     def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]  # a narrower type
         """See APIRoute.get_route_handler."""

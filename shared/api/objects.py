@@ -59,7 +59,7 @@ def object_router(objects: LocalObjects) -> APIRouter:
             info = await run_in_threadpool(_stored, objects, key, Path(file.name), media)
         return Response(None, 200, {"ETag": f'"{info.etag}"'})
 
-    @router.api_route("/{key:path}", methods=["GET", "HEAD"])
+    @router.get("/{key:path}")
     def get_object(request: Request, key: str) -> Response:
         allowed = _allowed(objects, request, "GET", key)
         info = objects.store.head(key)

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from shared.api.auth import GuardedRoute
 from shared.errors import (
     AppError,
     ConflictError,
@@ -66,7 +67,7 @@ _KINDS: tuple[tuple[type[AppError], str], ...] = (
     (UnavailableError, "try again later"),
 )
 
-router = APIRouter(tags=["service"])
+router = APIRouter(tags=["service"], route_class=GuardedRoute)
 
 
 def problem(error: AppError, request_id: str) -> Response:
@@ -186,8 +187,7 @@ def _parameters(request: Request) -> list[str]:
 
 def _methods(request: Request) -> str:
     """Every method of an address; the framework tells those of the first route that it found there."""
-    routes = (route for router in request.app.state.routers for route in router.routes)
-    found = (route for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
     return ", ".join(sorted({method for route in found for method in getattr(route, "methods", None) or ()}))
 
 

@@ -62,7 +62,6 @@ def asking_router(ask: AskQuestion, published: PublishedQuestions, *, docs_enabl
         return reply_to(request, ask, question_asked, dry_run=asked.dry_run)
 
     answer.__annotations__["asked"] = Annotated[_OWN_FIELDS, Query()]
-    router.add_api_route("/my/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
     router.add_api_route(
         "/my/{name}",
         answer,

@@ -3,11 +3,13 @@
 Annotations are not postponed in this file: FastAPI has to see the classes that are made while it runs.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import create_model
+from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.responses import JSONResponse, Response
 
 from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
@@ -28,8 +30,10 @@ from shared.query import AskQuestion
 def question_router(
     ask: AskQuestion, principal: Callable[..., Any], published: PublishedQuestions | None = None
 ) -> APIRouter:
-    """GET and HEAD of every question, the list of them, and their definitions, the tenant's own ones among them."""
+    """A route of every question, the list of them, and their definitions, the tenant's own ones among them."""
     router = APIRouter(prefix="/v1", tags=["questions"], route_class=GuardedRoute)
+    # FastAPI silences it where a model is made at once; a question's is made when it is first asked.
+    warnings.simplefilter("ignore", UnsupportedFieldAttributeWarning)
     for name, question in QUESTIONS.items():
         _add(router, ask, principal, name, question)
 
@@ -72,7 +76,6 @@ def _add(
         return reply_to(request, ask, question_asked, dry_run=asked.dry_run)
 
     answer.__annotations__["asked"] = Annotated[parameters, Query()]
-    router.add_api_route(f"/{name}", answer, methods=["HEAD"], response_class=Response, include_in_schema=False)
     router.add_api_route(
         f"/{name}",
         answer,

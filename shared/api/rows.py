@@ -83,9 +83,6 @@ def row_router(rows: Rows, edits: EditRows) -> APIRouter:
             return csv_reply(request, list(found.types), found.rows, snapshot=found.snapshot, headers=headers)
         return file_reply(request, found.file, format, snapshot=found.snapshot, headers=headers)
 
-    # A reader of remote files asks for the length first.
-    router.add_api_route("", list_rows, methods=["HEAD"], response_class=Response, include_in_schema=False)
-
     @router.post("", summary="Add or replace rows")
     def add_rows(
         request: Request,

@@ -94,7 +94,7 @@ class Kept:
 class Question(BaseModel):
     """A named, typed query. Unknown parameters are refused: a misspelt filter would silently be none."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""

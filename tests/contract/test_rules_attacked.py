@@ -108,7 +108,9 @@ def told(client: httpx2.Client, sql: str, **more: str) -> tuple[int, str]:
     body = answer.json()
     for name in ("request_id", "committed_at", "snapshot", "parameters"):
         body.pop(name, None)
-    return answer.status_code, json.dumps(body)
+    said = json.dumps(body)
+    # Both are seen by the key, and which of the two fails first is up to the engine's threads.
+    return answer.status_code, said.replace("'month'", "'year'") if answer.is_error else said
 
 
 def test_it_is_told_what_a_lake_without_the_hidden_rows_would_tell(both):

@@ -21,7 +21,7 @@ import shared
 from shared import logs
 from shared.api import problems
 from shared.api.app import ApiRules, MoreRoutes
-from shared.api.auth import PUBLIC, SCOPE_OF
+from shared.api.auth import PUBLIC, SCOPE_OF, GuardedRoute, UnlistedRouteError
 from shared.api.headers import PAGE_POLICY, SECURITY_HEADERS
 from shared.api.landing import FOLDER
 from shared.errors import AppError
@@ -37,7 +37,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> ApiShop:
 
 
 def broken_routes(principal: object) -> APIRouter:
-    router = APIRouter(prefix="/v1/more")
+    router = APIRouter(prefix="/v1/more", route_class=GuardedRoute)
 
     @router.get("/defect")
     def defect() -> None:
@@ -82,6 +82,23 @@ def test_a_route_without_a_scope_is_refused_to_everybody(tmp_path):
     api = api_shop_in(tmp_path, ingest=False)
     api.app.add_api_route("/v1/forgotten", lambda: {"open": True}, methods=["GET"])
     assert code_of(api.client.get("/v1/forgotten")) == (500, "internal")
+
+
+def test_a_route_without_a_guard_is_not_served(tmp_path):
+    def unguarded(_: object) -> APIRouter:
+        router = APIRouter()
+        router.add_api_route("/v1/open", lambda: {"open": True})
+        return router
+
+    with pytest.raises(UnlistedRouteError, match="/v1/open"):
+        api_shop_in(tmp_path, ingest=False, more=(MoreRoutes(unguarded),))
+
+
+def test_whatever_can_be_got_has_a_head(api):
+    for method, path in routes(api):
+        if method == "GET" and not path.startswith(("/v1/objects", "/v1/more")):
+            got, head = (api.client.request(one, address(path)) for one in ("GET", "HEAD"))
+            assert (head.status_code, head.content) == (got.status_code, b""), path
 
 
 def test_the_document_is_openapi_3_1_and_lists_every_documented_route(api):
@@ -190,7 +207,7 @@ def test_unknown_addresses_and_methods_are_problems(api):
     for path in ("/nope", "/v1", "/v1/datasets/", "/v1/../keys", "/pages/../app.py", "/pages/%2e%2e%2fapp.py"):
         assert code_of(api.client.get(path)) == (404, "not_found"), path
     answer = api.client.delete("/v1/datasets")
-    assert (code_of(answer), answer.headers["allow"]) == ((405, "method_not_allowed"), "GET")
+    assert (code_of(answer), answer.headers["allow"]) == ((405, "method_not_allowed"), "GET, HEAD")
 
 
 # --- headers ---------------------------------------------------------------------------------------------------------
