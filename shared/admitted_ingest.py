@@ -19,7 +19,7 @@ from shared.errors import AppError, InputError, StorageFullError, UploadTooLarge
 from shared.limits import UNLIMITED, Limits
 from shared.outcome import Outcome, message_of, outcome_of, skipped
 from shared.steps import ledger
-from shared.steps.receive import COMMANDS, inbox_key_from, upload_id_of
+from shared.steps.receive import COMMANDS, identified, inbox_key_from, upload_id_of
 from shared.steps.room import require_room
 from shared.storage.base import ObjectStore
 from shared.tenants import TenantDeletedError, Tenants, TenantSuspendedError
@@ -50,7 +50,7 @@ class AdmittedIngest:
             # Not from memory: an upload is rare beside a request, and a lake that comes back is a deletion undone.
             tenant = self.tenants.now(key.tenant)
             tenant.require_active()
-            upload = self._identified(upload)
+            upload = identified(self.inbox, upload)
             self._require_room(upload, key, tenant.limits.over(self.limits))
         except (TenantSuspendedError, StorageFullError, UploadTooLargeError) as error:
             outcome = self._hold(upload, key.tenant, key.dataset, error)
@@ -84,7 +84,7 @@ class AdmittedIngest:
 
     def _hold(self, upload: UploadedObject, tenant: str, dataset: str, error: AppError) -> Outcome:
         """A row of the ledger that a replay finds, and nothing else: the object stays where it is."""
-        upload = self._identified(upload)
+        upload = identified(self.inbox, upload)
         entry = ledger.Entry(
             upload_id_of(upload),
             upload,
@@ -108,10 +108,3 @@ class AdmittedIngest:
 
             committed = self.writer_of(tenant).commit(f"upload {entry.upload_id}", change, duck=duck)
         return replace(committed.result, snapshot_id=committed.snapshot_id)
-
-    def _identified(self, upload: UploadedObject) -> UploadedObject:
-        """With what its event left out, as IngestUpload has it: it is the same upload for both."""
-        if (upload.version or upload.etag) and upload.size_bytes >= 0:
-            return replace(upload, etag=upload.etag.strip('"'))
-        info = self.inbox.head(upload.key)
-        return replace(upload, version=info.version, etag=info.etag.strip('"'), size_bytes=info.size_bytes)

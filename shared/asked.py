@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Self
 
 from shared.answers.encode import Format, Numbers
 from shared.datasets.question import Question
 from shared.datasets.rules import EVERYTHING, DataRules
+from shared.errors import InvalidParameterError
 from shared.keys import Principal
 from shared.limits import UNLIMITED, Limits
 from shared.stranger_sql.base import always
@@ -59,6 +60,13 @@ class Asked:
     def pinned(self) -> bool:
         """Whether the answer stays the same for good."""
         return self.snapshot is not None and not self.was_newest
+
+
+def instant_of(as_of: datetime | None, snapshot: int | None) -> datetime | None:
+    """``as_of`` with an offset. Raises InvalidParameterError when a snapshot is named too."""
+    if as_of is not None and snapshot is not None:
+        raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
+    return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
 
 
 @dataclass(frozen=True)

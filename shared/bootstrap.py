@@ -63,7 +63,7 @@ def api() -> FastAPI:
     own, docs, origins = published_questions(), settings().docs_enabled, settings().cors_origins
     ask_sql = AskSql(reader_of, cursors(), ask_question())
     describe = DescribeLake(reader_of, own, sql_limits(), settings().max_page_rows)
-    desk = KeyDesk(keys(), lambda: last_used(lake_store()))
+    desk = KeyDesk(keys(), lambda tenant: last_used(lake_store(), tenant))
 
     def tools() -> Toolbox:
         from shared.agent_tools.toolbox import Toolbox

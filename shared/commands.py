@@ -17,7 +17,7 @@ from shared.inbox import COMMANDS
 from shared.rollback import set_back
 from shared.steps import ledger, publish
 from shared.steps.fit import fit_table
-from shared.steps.new_dataset import require_free_name, require_room
+from shared.steps.new_dataset import refuse_too_many, require_free_name
 from shared.steps.order import Order, read_options_from
 from shared.values import InboxKey, UploadedObject
 
@@ -141,7 +141,7 @@ def _register(change: Change, command: Command, entry: ledger.Entry) -> ledger.E
     former = known[-1] if known else built_in().get(wanted.name)
     if former is None:
         require_free_name(wanted.name)
-        require_room(registered, [wanted.name])
+        refuse_too_many(registered, [wanted.name])
     _refuse_changed_types(former, wanted)
     contract = wanted.model_copy(update={"version": former.version + 1 if former else 1})
     fit_table(change.duck, contract)

@@ -188,7 +188,7 @@ class EditRows:
         return Edited(state, None, errors)
 
     def _errors(self, tenant: str, state: UploadState) -> list[dict[str, Any]]:
-        held = self.uploads.held_rows(tenant, state.upload_id, limit=min(100, self.rows.max_page_rows)).items
+        held = self.uploads.reports.held_rows(tenant, state.upload_id, limit=min(100, self.rows.max_page_rows)).items
         return [
             {
                 "row": one.row,

@@ -39,10 +39,10 @@ from shared.steps.fit import fit_table
 from shared.steps.hold import held_key, write_held_rows
 from shared.steps.judge import Staged
 from shared.steps.merge import FileOnce, apply_merge, plan_merge, tables_with_rows
-from shared.steps.new_dataset import require_room
+from shared.steps.new_dataset import refuse_too_many
 from shared.steps.order import Order, read_order
 from shared.steps.reading import Read, Reading
-from shared.steps.receive import COMMANDS, download, inbox_key_from, require_plain, upload_id_of
+from shared.steps.receive import COMMANDS, download, identified, inbox_key_from, require_plain, upload_id_of
 from shared.steps.report import measure, missing_references, record_held, record_quality
 from shared.steps.rollups import apply_rollups, plan_rollups
 from shared.steps.withhold import withhold
@@ -110,7 +110,7 @@ class IngestUpload:
         key = inbox_key_from(upload.key)
         if key.dataset != COMMANDS:
             self.read.expect(key.tenant)
-        upload = self._identified(upload)
+        upload = identified(self.inbox, upload)
         with self.session() as duck, TemporaryDirectory(prefix="teal-ingest-", dir=self.work_directory) as folder:
             entry = ledger.Entry(upload_id_of(upload), upload, key.dataset, started)
             run = _Run(duck, self.writer_of(key.tenant), key.tenant)
@@ -136,13 +136,6 @@ class IngestUpload:
         )
         self.tell(outcome)
         return outcome
-
-    def _identified(self, upload: UploadedObject) -> UploadedObject:
-        """The upload with everything its event left out, so that every delivery has the same identity."""
-        if (upload.version or upload.etag) and upload.size_bytes >= 0:
-            return replace(upload, etag=upload.etag.strip('"'))
-        info = self.inbox.head(upload.key)
-        return replace(upload, version=info.version, etag=info.etag.strip('"'), size_bytes=info.size_bytes)
 
     def _obey(self, run: _Run, entry: ledger.Entry, folder: Path) -> Outcome:
         """Run a command that came through the inbox; a command that cannot be obeyed is held with the reason."""
@@ -335,7 +328,7 @@ def _fit_tables(run: _Run, look: Look, entry: ledger.Entry, read: Read) -> ledge
             raise ledger.ContractsChangedError("Another upload changed the contract at the same time.")
         if not new:
             raise NothingToCommit(known)
-        require_room(known, (one.name for one in new))
+        refuse_too_many(known, (one.name for one in new))
         for contract in new:
             fit_table(duck, contract)
             ledger.record_contract(duck, contract, author=f"upload {entry.upload_id}")

@@ -132,13 +132,13 @@ class Job:
     def is_seen_by(self, principal: Principal) -> bool:
         """Whether a credential may know of it: of its tenant, with its scope, and allowed to see what the answer shows.
 
-        An answer shows what the rules of the one who asked let through, and personal data only to ``admin``.
+        An answer shows what the rules of the one who asked let through, and personal data only to who may see it.
         """
         return (
             principal.tenant == self.tenant
             and self.scope in principal.scopes
             and principal.rules.digest == self.by.rules.digest
-            and ("admin" in principal.scopes or "admin" not in self.by.scopes)
+            and (principal.sees_personal or not self.by.sees_personal)
         )
 
     def is_of(self, principal: Principal) -> bool:

@@ -7,7 +7,6 @@ While an issuer is silent, its last keys are good for a day.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
@@ -15,8 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from shared.errors import UnavailableError
+from shared.errors import MalformedJsonError, UnavailableError
 from shared.issuers import Issuer, check_address
+from shared.strict_json import json_from
 
 log = logging.getLogger("teal.tokens")
 
@@ -137,26 +137,15 @@ def keys_from(body: bytes) -> dict[str, tuple[Jwk, ...]]:
     return found
 
 
-def object_from(body: bytes | str) -> dict[str, Any]:
-    """A JSON object in which no name stands twice and every number is one. Raises ValueError."""
+def object_from(body: bytes) -> dict[str, Any]:
+    """A JSON object that has one meaning. Raises ValueError."""
     try:
-        told = json.loads(body, object_pairs_hook=_once, parse_constant=_no_number)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+        told = json_from(body)
+    except MalformedJsonError as error:
+        raise ValueError(error.message) from error
     if not isinstance(told, dict):
         raise ValueError("not an object")
     return told
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    told = dict(pairs)
-    if len(told) < len(pairs):
-        raise ValueError("a name stands twice")
-    return told
-
-
-def _no_number(text: str) -> Any:
-    raise ValueError(f"{text} is no number")
 
 
 def fetched(url: str, deadline: float) -> bytes:

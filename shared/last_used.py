@@ -11,7 +11,7 @@ import threading
 import time
 from datetime import datetime
 
-from shared.keys import is_key_id, used_key
+from shared.keys import first_of_ids, is_key_id, used_key
 from shared.storage.base import ObjectStore
 from shared.usage import UsageRecord, Use
 
@@ -68,7 +68,7 @@ class UsageOfKeys(UsageRecord):
                 return
 
 
-def last_used(store: ObjectStore) -> dict[str, datetime]:
-    """When each key was last noted, by its id."""
-    prefix = used_key("")
-    return {info.key.removeprefix(prefix): info.modified_at for info in store.list(prefix)}
+def last_used(store: ObjectStore, tenant: str | None = None) -> dict[str, datetime]:
+    """When each key was last noted, by its id; those of a tenant, or of all."""
+    first = "" if tenant is None else first_of_ids(tenant)
+    return {info.key.removeprefix(used_key("")): info.modified_at for info in store.list(used_key(first))}

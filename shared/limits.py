@@ -7,12 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from shared.errors import AnswerTooLargeError, InvalidKeyRequestError
+from shared.values import LARGEST_WHOLE
 
 SLOWEST_PER_SECOND = 0.001
 """A request in a quarter of an hour; of less, the time until the next one could not be told."""
-
-MOST = 2**53 - 1
-"""The largest whole number that every reader of JSON takes for itself."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Limits:
             # In JSON 3.0 is the whole number 3.
             is_whole = isinstance(value, int) or (isinstance(value, float) and (is_rate or value.is_integer()))
             least = SLOWEST_PER_SECOND if is_rate else 1
-            if isinstance(value, bool) or not is_whole or not least <= value <= MOST:
+            if isinstance(value, bool) or not is_whole or not least <= value <= LARGEST_WHOLE:
                 raise InvalidKeyRequestError(f"The limit {name} is a positive number.")
         return cls(**{name: value if name == "requests_per_second" else int(value) for name, value in told.items()})
 

@@ -63,6 +63,7 @@ class RunJob:
             log.info("nothing to do for a job", extra={"tenant": tenant, "job_id": job_id})
         elif job.status == "failed":
             log.error("job given up", extra=_told(job))
+            self.tell(job)
         else:
             self._run(job)
 

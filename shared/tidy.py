@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared.catalog.careful import AUTHOR, CarefulCatalog
@@ -21,21 +21,19 @@ from shared.catalog.stored import StoredCatalog, lake_prefix
 from shared.catalog.writer import Change, CommitTooLateError, LakeWriter, NothingToCommit
 from shared.duck import Duck
 from shared.errors import AppError, CatalogContendedError
-from shared.job import ANSWERS as JOB_ANSWERS
-from shared.job import RECORDS as JOB_RECORDS
-from shared.lake_files import ScheduledFile, files_of, lacking, listing_of, said, scheduled_of
+from shared.lake_files import files_of, lacking, listing_of, said, scheduled_of
+from shared.leftovers import DELETERS, KEEP_ANSWERS_DAYS, TidyRules, delete_jobs, delete_probes, outdated, unneeded
 from shared.remains import ForgettingCatalog, Remains, mark, remains_of
 from shared.sql.load import statement
 from shared.steps.day_rollups import add_up_differences
 from shared.steps.merge import tables_with_rows
 from shared.storage.base import ObjectInfo, ObjectStore
+from shared.tenant_objects import tenants_in
 
 log = logging.getLogger("teal.tidy")
 
 RESTORER = "restore"
 """The author of a restored catalog's snapshot; see shared/restore.py."""
-KEEP_ANSWERS_DAYS = 7
-"""Signed links live seven days at most, so no link to a stored answer or an upload is older."""
 MERGE_AT_FILES = 5
 SMALL_BYTES = 64 * 2**20
 MERGE_STEPS = ((SMALL_BYTES, 10), (8 * 2**20, 1), (2**20, 1))
@@ -44,24 +42,8 @@ REWRITE_STEPS = (0.1, 0.4, 0.8)
 """A file is rewritten when this share of its rows is deleted; a larger share, so fewer files, after each lost race."""
 ANY_SHARE = 1e-9
 """Of a file that may hold rows of an erased person: one row among a billion is enough."""
-DELETERS = 8
-"""Deletions at a time: one by one, a bucket takes minutes for what a busy day leaves behind."""
 ATTEMPTS = 4
 """Of one step before the next smaller one: ingest never waits for us, so we lose races while it is busy."""
-
-
-@dataclass(frozen=True)
-class TidyRules:
-    """What is kept and for how long; see the settings of the same names.
-
-    ``max_seconds`` bounds the merging of one lake, and a quarter of it the deleting.
-    """
-
-    keep_snapshots_days: float = 30
-    orphan_grace_hours: float = 24
-    keep_held_days: float = 90
-    keep_jobs_hours: float = 24
-    max_seconds: float = 480.0
 
 
 @dataclass
@@ -93,17 +75,17 @@ class TidyLakes:
     store: ObjectStore
     writer_of: Callable[[str], LakeWriter]
     session: Callable[[], AbstractContextManager[Duck]]
-    rules: TidyRules = TidyRules()
+    rules: TidyRules = field(default_factory=TidyRules)
 
-    def __call__(self) -> list[TidyReport]:
-        """Tidy every lake; what is wrong with one does not stop the others. Raises StoreUnavailableError."""
-        self._delete_probes()
-        self._delete_jobs()
-        return [self.tidy(tenant) for tenant in self.tenants()]
+    def __call__(self, tenants: Iterable[str] | None = None) -> list[TidyReport]:
+        """Tidy these lakes, or all; what is wrong with one does not stop the others. Raises StoreUnavailableError."""
+        delete_probes(self.store, self.rules)
+        delete_jobs(self.store, self.rules)
+        return [self.tidy(tenant) for tenant in (self.tenants() if tenants is None else tenants)]
 
     def tenants(self) -> list[str]:
         """Every tenant that has anything in this store, also one whose catalog is lost: its report says so."""
-        return sorted({info.key.split("/")[1] for info in self.store.list("lake/")})
+        return sorted(tenants_in(self.store))
 
     def tidy(self, tenant: str) -> TidyReport:
         """Tidy one lake."""
@@ -123,25 +105,6 @@ class TidyLakes:
             report.problems.append(f"{error.code}: {error.message}")
         log.info("tidied", extra={**vars(report), "duration_ms": int((time.monotonic() - started) * 1000)})
         return report
-
-    def _delete_probes(self) -> None:
-        too_old = self.store.clock() - timedelta(hours=self.rules.orphan_grace_hours)
-        for info in list(self.store.list(".probe/")):
-            if info.modified_at < too_old:
-                self.store.delete(info.key)
-
-    def _delete_jobs(self) -> None:
-        """Delete records of jobs; those of tenants without a lake too."""
-        too_old = self.store.clock() - timedelta(hours=self.rules.keep_jobs_hours)
-        old = [info.key for info in self.store.list(JOB_RECORDS) if info.modified_at < too_old]
-
-        def delete(key: str) -> None:
-            self.store.delete(key)
-            # What was asked stays nowhere; a bucket's lifecycle does the same for its own former versions.
-            self.store.forget_versions(key, datetime.max.replace(tzinfo=UTC))
-
-        with ThreadPoolExecutor(DELETERS) as pool:
-            list(pool.map(delete, old))
 
 
 @dataclass(frozen=True)
@@ -236,7 +199,7 @@ class _Run:
         self.report.files = sum(file.current for file in files)
         self.report.bytes = sum(file.size_bytes for file in files if file.current)
         self.report.problems += [said(file, listing) for file in lacking(files, listing)]
-        self._delete([*self._outdated(listing, now), *self._old_records(held, now)])
+        self._delete([*outdated(listing, tenant, self.rules, now), *self._old_records(held, now)])
         if self.report.problems:
             return
         data = {key: info for key, info in listing.items() if key.startswith(lake_prefix(tenant) + "data/")}
@@ -307,20 +270,6 @@ class _Run:
             log.info("tidy lost its races", extra={"tenant": self.report.tenant, "code": error.code})
             self.report.postponed.append("forget erased persons")
 
-    def _outdated(self, listing: dict[str, ObjectInfo], now: datetime) -> Iterator[ObjectInfo]:
-        prefix = lake_prefix(self.report.tenant)
-        keep = (
-            ("held/", timedelta(days=self.rules.keep_held_days)),
-            (JOB_ANSWERS, timedelta(hours=self.rules.keep_jobs_hours)),
-            ("answers/", timedelta(days=KEEP_ANSWERS_DAYS)),
-        )
-        for key, info in listing.items():
-            for folder, long in keep:
-                if key.startswith(prefix + folder):
-                    if info.modified_at < now - long:
-                        yield info
-                    break
-
     def _old_records(self, held: set[str], now: datetime) -> Iterator[ObjectInfo]:
         for info in self.store.list(f"uploads/{self.report.tenant}/"):
             keep = self.rules.keep_held_days if info.key.split("/")[-1].split(".")[0] in held else KEEP_ANSWERS_DAYS
@@ -353,26 +302,3 @@ class _Run:
 
         if file_ids and self._committed(change) is None:
             self.report.postponed.append("forget deleted files")
-
-
-def unneeded(
-    data: dict[str, ObjectInfo],
-    needed: set[str | None],
-    scheduled: list[ScheduledFile],
-    *,
-    too_old: datetime,
-    restored_at: datetime | None,
-) -> list[str]:
-    """Keys of data files that may be deleted. Pure: same facts, same decision.
-
-    No snapshot needs them; they were written before ``too_old``, so no commit in flight will need them; and they were
-    not needed at ``too_old`` already, so no reader of an older catalog has them open: by their schedule, or, for what a
-    restored catalog does not know, by the time of the restore.
-    """
-    since = {file.key: file.since for file in scheduled}
-    unscheduled_since = restored_at or datetime.min.replace(tzinfo=UTC)
-    return sorted(
-        key
-        for key, info in data.items()
-        if key not in needed and info.modified_at < too_old and since.get(key, unscheduled_since) < too_old
-    )

@@ -21,7 +21,7 @@ from shared.issuers import Issuer
 from shared.jwks import Jwk, Jwks, object_from
 from shared.keys import NOT_ADMITTED, READING, SCOPES, Principal
 from shared.recent import Recent
-from shared.values import NAME
+from shared.values import LARGEST_WHOLE, NAME
 
 log = logging.getLogger("teal.tokens")
 
@@ -133,12 +133,12 @@ def _taken_apart(token: str) -> _Presented:
     return _Presented(key_id, algorithm, claims)
 
 
-def _decoded(part: str) -> str:
+def _decoded(part: str) -> bytes:
     """Base64url without padding, in its only spelling. Raises ValueError."""
     raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
     if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
         raise ValueError("another spelling of the same bytes")
-    return raw.decode()
+    return raw
 
 
 def _ends_at(issuer: Issuer, claims: Mapping[str, Any], now: float) -> float:
@@ -165,7 +165,7 @@ def _moment(claims: Mapping[str, Any], name: str) -> float | None:
     value = claims.get(name)
     if value is None and name not in claims:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 2**53:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= LARGEST_WHOLE:
         raise _RefusedError(name)
     return float(value)
 

@@ -29,15 +29,13 @@ from shared.errors import (
 from shared.formats.table import ReadOptions
 from shared.inbox import AUTO, COMMANDS, UPLOAD_ID, edit_body, inbox_key, new_upload_id, record_key, safe_name
 from shared.keys import Principal
-from shared.paging import Cursors, Page, page_size, subject_of
-from shared.sql.load import statement
+from shared.paging import Cursors
 from shared.steps.expected import ExpectedRow
-from shared.steps.hold import held_now
 from shared.steps.receive import upload_id_of
 from shared.steps.room import require_room
 from shared.storage.base import ObjectStore, SignedUrl
-from shared.upload_reports import HeldRowsExpiredError, NoReportError, report_from, why_no_report
-from shared.upload_state import STATUSES, HeldRow, UploadState, ledger_state, state_from
+from shared.upload_reports import UploadReports
+from shared.upload_state import UploadState, ledger_state
 from shared.values import NAME, UploadedObject
 
 log = logging.getLogger("teal.uploads")
@@ -218,86 +216,10 @@ class Uploads:
             received_at=info.modified_at,
         )
 
-    def newest(
-        self,
-        tenant: str,
-        *,
-        status: str | None = None,
-        dataset: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-        snapshot: int | None = None,
-        as_of: datetime | None = None,
-    ) -> Page:
-        """The ledger, newest first. Raises InvalidParameterError, InvalidCursorError, PageTooLargeError."""
-        if status is not None and status not in STATUSES:
-            raise InvalidParameterError(f"status: one of {', '.join(STATUSES)}")
-        rows = page_size(limit, self.rules.max_page_rows)
-        subject = subject_of("uploads", {"status": status, "dataset": dataset})
-        position = self.cursors.open(tenant, subject, cursor) if cursor else {}
-        with self.reader_of(tenant).pin(position.get("snapshot", snapshot), None if position else as_of) as lake:
-            result = lake.duck.query(
-                statement("uploads/newest"),
-                {
-                    "status": status,
-                    "dataset": dataset,
-                    "after_at": position.get("at"),
-                    "after_id": position.get("id"),
-                    "rows": rows + 1,
-                },
-            )
-            pinned = lake.snapshot_id
-        states = [state_from(dict(zip(result.columns, row, strict=True))) for row in result.rows]
-        after = None
-        if len(states) > rows:
-            last = states[rows - 1]
-            assert last.received_at is not None  # noqa: S101 - the ledger always has it
-            place = {"at": last.received_at.isoformat(), "id": last.upload_id, "snapshot": pinned}
-            after = self.cursors.seal(tenant, subject, place)
-        return Page(states[:rows], after, pinned)
-
-    def quality(
-        self, tenant: str, upload_id: str, *, snapshot: int | None = None, as_of: datetime | None = None
-    ) -> tuple[list[dict[str, Any]], int]:
-        """The quality report per dataset, and the snapshot it was read from. ``valid`` rows break no rule.
-
-        Raises UnknownUploadError, and NoReportError when nothing was measured.
-        """
-        state = self.state(tenant, upload_id)
-        with self.reader_of(tenant).pin(snapshot, as_of) as lake:
-            result = lake.duck.query(statement("uploads/quality"), {"upload_id": upload_id})
-            pinned = lake.snapshot_id
-        if not result.rows:
-            raise NoReportError(why_no_report(state, pinned))
-        return [report_from(dict(zip(result.columns, row, strict=True))) for row in result.rows], pinned
-
-    def held_rows(self, tenant: str, upload_id: str, *, limit: int | None = None, cursor: str | None = None) -> Page:
-        """The rows that were put aside: those that break a rule in the order of the file, then those held with them.
-
-        Rows with a number are as many as the ledger says are held. Raises UnknownUploadError, HeldRowsExpiredError.
-        """
-        state = self.state(tenant, upload_id)
-        rows = page_size(limit, self.rules.max_page_rows)
-        subject = subject_of("held", {"upload": upload_id})
-        position = self.cursors.open(tenant, subject, cursor) if cursor else {"after": -1}
-        with self.reader_of(tenant).pin() as lake:
-            # What an attempt that was not the one that counts has left there is no part of the upload.
-            if not state.settled or state.status == "skipped":
-                return Page([], None, lake.snapshot_id)
-            key = held_now(self.lake, tenant, upload_id)
-            if key is None:
-                if state.held:
-                    raise HeldRowsExpiredError("The held rows were kept for a time and are gone.")
-                return Page([], None, lake.snapshot_id)
-            found = lake.duck.execute(
-                statement("uploads/held"),
-                {"uri": self.lake.uri_of(key), "after": position["after"], "rows": rows + 1},
-            )
-            pinned = lake.snapshot_id
-        after = None
-        if len(found) > rows:
-            after = self.cursors.seal(tenant, subject, {"after": found[rows - 1][0]})
-        return Page([HeldRow(*row[1:]) for row in found[:rows]], after, pinned)
+    @property
+    def reports(self) -> UploadReports:
+        """What is told of uploads once they were looked at."""
+        return UploadReports(self.lake, self.reader_of, self.cursors, self.rules.max_page_rows, self.state)
 
     # --- inside ------------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ from datetime import datetime
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
 """Tenant, dataset and column names of contracts: lower case, safe as an SQL identifier and as a part of a key."""
 
+LARGEST_WHOLE = 2**53 - 1
+"""The largest whole number that every reader of JSON takes for itself."""
+
 
 @dataclass(frozen=True)
 class UploadedObject:

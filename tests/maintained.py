@@ -8,10 +8,11 @@ from typing import Any
 
 from shared.catalog.stored import StoredCatalog
 from shared.duck import open_duck
+from shared.leftovers import TidyRules
 from shared.sessions import Sessions
 from shared.storage.base import ObjectStore
 from shared.storage.folder import FolderStore
-from shared.tidy import TidyLakes, TidyReport, TidyRules
+from shared.tidy import TidyLakes, TidyReport
 from tests.shop import TENANT, Shop
 
 HEADER = "order_id,ordered_at,customer_id,total,updated_at\n"

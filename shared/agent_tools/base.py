@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.asked import Answer, Asked
+from shared.asked import Answer, Asked, instant_of
 from shared.datasets.question import Question
-from shared.errors import InvalidParameterError
 from shared.keys import Principal
 from shared.paging import DEFAULT_LIMIT
 from shared.query import AskQuestion
+from shared.values import LARGEST_WHOLE
 
 MAX_ANSWER_BYTES = 250_000
 """Of one call; an agent reads all of it. A reply holds it twice, as text and as data."""
@@ -32,16 +32,15 @@ class At(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    snapshot: Annotated[int | None, Field(ge=1, le=2**62, description="Of this snapshot; default the newest.")] = None
+    snapshot: Annotated[
+        int | None, Field(ge=1, le=LARGEST_WHOLE, description="Of this snapshot; default the newest.")
+    ] = None
     as_of: Annotated[datetime | None, Field(description="As of this instant.")] = None
 
     @property
     def place(self) -> dict[str, Any]:
         """As use cases take it; a time without an offset is UTC. Raises InvalidParameterError when both are given."""
-        if self.snapshot is not None and self.as_of is not None:
-            raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
-        moment = self.as_of if self.as_of is None or self.as_of.tzinfo else self.as_of.replace(tzinfo=UTC)
-        return {"snapshot": self.snapshot, "as_of": moment}
+        return {"snapshot": self.snapshot, "as_of": instant_of(self.as_of, self.snapshot)}
 
 
 class Paged(At):

@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from shared.announce.base import Message
+from shared.aws_clients import aws_client
 
-TIMEOUT_SECONDS = 3
 ATTRIBUTES = ("tenant", "dataset", "status")
 
 
@@ -30,13 +30,4 @@ class SnsTopic:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            connect_timeout=TIMEOUT_SECONDS,
-            read_timeout=TIMEOUT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 2},
-        )
-        region = self._arn.split(":")[3]
-        return boto3.client("sns", region_name=region, endpoint_url=self._endpoint_url or None, config=config)
+        return aws_client("sns", self._arn.split(":")[3], self._endpoint_url)

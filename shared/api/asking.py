@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from anyio import from_thread
@@ -13,17 +13,16 @@ from starlette.responses import JSONResponse, Response
 from shared.answers.encode import MEDIA_TYPES, Format, Numbers
 from shared.api.formats import wanted
 from shared.api.later import ACCEPTED, is_for_later, later
-from shared.api.replies import MAX_SNAPSHOT
 from shared.api.used import spent_on
 from shared.asked import Answer, Asked
 from shared.datasets.question import Question
-from shared.errors import InvalidParameterError
 from shared.keys import Principal
 from shared.query import AskQuestion
+from shared.values import LARGEST_WHOLE
 
 OWN: dict[str, Any] = {
     "snapshot": (
-        Annotated[int | None, Field(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id; default the newest.")],
+        Annotated[int | None, Field(ge=1, le=LARGEST_WHOLE, description="A snapshot's id; default the newest.")],
         None,
     ),
     "as_of": (Annotated[datetime | None, Field(description="The newest snapshot at this instant (ISO 8601).")], None),
@@ -70,13 +69,6 @@ def asked_of(request: Request, asker: Principal, question: Question, told: Any, 
         is_awaited=lambda: not from_thread.run(request.is_disconnected),
         **at,
     )
-
-
-def instant_of(as_of: datetime | None, snapshot: int | None) -> datetime | None:
-    """``as_of`` with an offset. Raises InvalidParameterError when a snapshot is named too."""
-    if as_of is not None and snapshot is not None:
-        raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
-    return as_of.replace(tzinfo=UTC) if as_of is not None and as_of.tzinfo is None else as_of
 
 
 def _response(request: Request, answer: Answer) -> Response:

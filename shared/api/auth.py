@@ -17,9 +17,9 @@ from starlette.responses import RedirectResponse, Response
 
 from shared.answers.large import LargeAnswers
 from shared.api.bodies import MAX_JSON_BYTES, body_of, has_body, require_json
-from shared.api.strict_json import json_from
 from shared.errors import ForbiddenError, RulesNotKeptError, TooManyRequestsError, UnauthenticatedError
 from shared.keys import NOT_ADMITTED, Principal
+from shared.strict_json import json_from
 from shared.throttle import Pace, Throttle
 
 Route = tuple[str, str]

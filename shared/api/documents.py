@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.datasets.rules import MAX_TEXT, DataRules
 from shared.keys import SCOPES
-from shared.limits import MOST, SLOWEST_PER_SECOND, Limits
-from shared.values import NAME
+from shared.limits import SLOWEST_PER_SECOND, Limits
+from shared.values import LARGEST_WHOLE, NAME
 
 
 def pattern_of(expression: re.Pattern[str]) -> str:
@@ -45,7 +45,7 @@ LIMITS: dict[str, Any] = {
         one.name: {
             "type": "number" if one.name == "requests_per_second" else "integer",
             "minimum": SLOWEST_PER_SECOND if one.name == "requests_per_second" else 1,
-            "maximum": MOST,
+            "maximum": LARGEST_WHOLE,
         }
         for one in fields(Limits)
     },

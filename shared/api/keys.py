@@ -20,7 +20,7 @@ from shared.api.replies import json_reply
 from shared.keys import ApiKey, Keys, NewKey
 
 KeyId = Annotated[str, Path(description="The key's id, the part of it that is no secret.")]
-UsedAt = Callable[[], dict[str, datetime]]
+UsedAt = Callable[[str], dict[str, datetime]]
 
 _ONCE = {"Cache-Control": "no-store"}
 _MAX_GRACE_SECONDS = 90 * 86_400
@@ -59,7 +59,7 @@ def key_router(desk: KeyDesk, prefix: str, tenant_of: Callable[..., str], whose:
     @router.get("", summary=f"Keys {whose}")
     def list_keys(request: Request, tenant: str = whose_tenant) -> Response:
         """Without their secrets, which nobody has but their owners; ended ones too."""
-        used = desk.used_at()
+        used = desk.used_at(tenant)
         told = [told_of(key, used.get(key.key_id)) for key in desk.keys.list(tenant)]
         return json_reply(request, {"keys": told}, headers=_ONCE)
 
@@ -81,7 +81,7 @@ def key_router(desk: KeyDesk, prefix: str, tenant_of: Callable[..., str], whose:
     @router.get("/{key_id}", summary=f"One key {whose}")
     def get_key(request: Request, key_id: KeyId, tenant: str = whose_tenant) -> Response:
         key = desk.keys.get(key_id, tenant=tenant)
-        return json_reply(request, told_of(key, desk.used_at().get(key_id)), headers=_ONCE)
+        return json_reply(request, told_of(key, desk.used_at(key.tenant).get(key_id)), headers=_ONCE)
 
     @router.delete("/{key_id}", summary=f"Revoke a key {whose}")
     def revoke_key(request: Request, key_id: KeyId, tenant: str = whose_tenant) -> Response:

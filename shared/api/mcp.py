@@ -18,8 +18,8 @@ from starlette.responses import Response
 from shared.api.auth import GuardedRoute
 from shared.api.bodies import MAX_JSON_BYTES, body_of, require_json
 from shared.api.replies import Asked
-from shared.api.strict_json import json_from
 from shared.errors import ForbiddenError
+from shared.strict_json import json_from
 
 if TYPE_CHECKING:
     from shared.agent_tools.toolbox import Toolbox

@@ -15,13 +15,14 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import ConfigDict, ValidationError, create_model
 from starlette.responses import Response
 
-from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
 from shared.api.documents import pattern_of
 from shared.api.later import ASYNC
 from shared.api.problems import invalid_parameter
 from shared.api.replies import AtQuery, json_reply
 from shared.api.uploads import command_reply
+from shared.asked import instant_of
 from shared.datasets.published import MAX_NAME, QUESTION_NAME, Definition
 from shared.datasets.published_text import defined
 from shared.errors import InvalidParameterError, NotFoundError

@@ -12,11 +12,12 @@ from pydantic import create_model
 from pydantic.warnings import UnsupportedFieldAttributeWarning
 from starlette.responses import JSONResponse, Response
 
-from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, reply_to
 from shared.api.auth import GuardedRoute
 from shared.api.later import ASYNC
 from shared.api.published import definition_of
 from shared.api.replies import json_reply
+from shared.asked import instant_of
 from shared.datasets.published import PREFIX
 from shared.datasets.published_text import described as described_own
 from shared.datasets.question import Question

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -14,12 +14,10 @@ from starlette.responses import Response
 
 from shared.answers.encode import Numbers, dumped
 from shared.answers.etags import matches
-from shared.errors import InvalidParameterError
+from shared.asked import instant_of
+from shared.values import LARGEST_WHOLE
 
 REVALIDATED = "private, max-age=0, must-revalidate"
-
-MAX_SNAPSHOT = 2**53 - 1
-"""The largest whole number that every reader of JSON takes for itself."""
 
 
 class Asked(BaseModel):
@@ -32,7 +30,7 @@ class AtAsked(Asked):
     """Which state of the lake is asked."""
 
     snapshot: Annotated[
-        int | None, Field(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id; default the newest.")
+        int | None, Field(ge=1, le=LARGEST_WHOLE, description="A snapshot's id; default the newest.")
     ] = None
     as_of: Annotated[
         datetime | None, Field(description="The newest snapshot at this instant (ISO 8601; UTC when it has no offset).")
@@ -46,10 +44,7 @@ class AtAsked(Asked):
     @property
     def at(self) -> dict[str, Any]:
         """``snapshot`` and ``as_of`` as use cases take them. Raises InvalidParameterError when both are given."""
-        if self.snapshot is not None and self.as_of is not None:
-            raise InvalidParameterError("snapshot: ask for a snapshot or a time, not for both")
-        moment = self.as_of if self.as_of is None or self.as_of.tzinfo else self.as_of.replace(tzinfo=UTC)
-        return {"snapshot": self.snapshot, "as_of": moment}
+        return {"snapshot": self.snapshot, "as_of": instant_of(self.as_of, self.snapshot)}
 
 
 class ListAsked(AtAsked):

@@ -10,13 +10,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from shared.api.auth import Asker, GuardedRoute
-from shared.api.replies import MAX_SNAPSHOT, Asked, ListQuery, Numbers, json_reply, next_link
+from shared.api.replies import Asked, ListQuery, Numbers, json_reply, next_link
 from shared.api.uploads import command_reply
 from shared.snapshots import Snapshots
 from shared.uploads import Uploads
-from shared.values import Snapshot
+from shared.values import LARGEST_WHOLE, Snapshot
 
-SnapshotId = Annotated[int, Path(ge=1, le=MAX_SNAPSHOT, description="A snapshot's id.")]
+SnapshotId = Annotated[int, Path(ge=1, le=LARGEST_WHOLE, description="A snapshot's id.")]
 
 
 class ChangesAsked(Asked):

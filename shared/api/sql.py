@@ -8,10 +8,11 @@ from fastapi import APIRouter, Body, Request
 from pydantic import ConfigDict, create_model
 from starlette.responses import Response
 
-from shared.api.asking import OWN, RESPONSES, asked_of, instant_of, reply_to
+from shared.api.asking import OWN, RESPONSES, asked_of, reply_to
 from shared.api.auth import Asker, GuardedRoute
 from shared.api.later import ASYNC, is_for_later
 from shared.ask_sql import AskSql
+from shared.asked import instant_of
 from shared.stranger_sql.ad_hoc import SqlQuestion
 
 _FIELDS: dict[str, Any] = {name: (told.annotation, told) for name, told in SqlQuestion.model_fields.items()} | OWN

@@ -16,9 +16,9 @@ from shared.api.bodies import MAX_JSON_BYTES, body_of, require_json
 from shared.api.formats import csv_reply, wanted
 from shared.api.problems import invalid_parameter
 from shared.api.replies import Asked, AtQuery, ListAsked, json_reply, next_link
-from shared.api.strict_json import json_from
 from shared.errors import CommandRefusedError, UnsupportedMediaTypeError, UploadHeldError
 from shared.inbox import AUTO
+from shared.strict_json import json_from
 from shared.upload_state import UploadState
 from shared.uploads import UploadOrder, Uploads
 
@@ -126,7 +126,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     @router.get("", summary="Uploads, newest first")
     def list_uploads(request: Request, asker: Asker, asked: Annotated[UploadsAsked, Query()]) -> Response:
         """Every upload that was ever looked at: what became of it, and why."""
-        page = uploads.newest(
+        page = uploads.reports.newest(
             asker.tenant,
             status=asked.status,
             dataset=asked.dataset,
@@ -145,7 +145,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     @router.get("/{upload_id}/quality", summary="An upload's quality report")
     def get_quality(request: Request, asker: Asker, upload_id: str, asked: AtQuery) -> Response:
         """Per dataset: counts, missing and invalid values by column and rule, references to rows that are not there."""
-        reports, snapshot = uploads.quality(asker.tenant, upload_id, **asked.at)
+        reports, snapshot = uploads.reports.quality(asker.tenant, upload_id, **asked.at)
         body = {"upload_id": upload_id, "snapshot": snapshot, "datasets": reports}
         return json_reply(request, body, snapshot=snapshot)
 
@@ -153,7 +153,7 @@ def upload_router(uploads: Uploads, *, max_body_bytes: int) -> APIRouter:
     def get_held(request: Request, asker: Asker, upload_id: str, asked: Annotated[HeldAsked, Query()]) -> Response:
         """Each with its place in the file, the column, the rule it breaks and the original text; as JSON or CSV."""
         format = wanted(request, asked.format, among=("json", "csv"))
-        page = uploads.held_rows(asker.tenant, upload_id, limit=asked.limit, cursor=asked.cursor)
+        page = uploads.reports.held_rows(asker.tenant, upload_id, limit=asked.limit, cursor=asked.cursor)
         rows = [asdict(one) for one in page.items]
         headers = next_link(request, page.next)
         if format == "csv":

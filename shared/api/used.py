@@ -172,6 +172,4 @@ def _changes(scope: Scope) -> bool:
 
 def _named_in(scope: Scope) -> dict[str, str]:
     told = {name: str(value) for name, value in (scope.get("path_params") or {}).items()}
-    return {
-        name: value for name, value in told.items() if name in (*SUBJECTS, "dataset", "name") and _PLAIN.match(value)
-    }
+    return {name: value for name, value in told.items() if name in _NAMES and _PLAIN.match(value)}

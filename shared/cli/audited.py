@@ -32,6 +32,8 @@ CHANGES_NOTHING = frozenset(
         "sample",
         "snapshots",
         "snapshots changes",
+        "tenants list",
+        "tenants show",
         "tidy",
     }
 )

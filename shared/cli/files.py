@@ -118,7 +118,7 @@ def _show_held(api: RemoteApi | None, tenant: str, row: Mapping[str, Any]) -> No
     if api:
         held = api.held(upload_id, SHOWN_HELD)
     else:
-        held = [asdict(one) for one in bootstrap.uploads().held_rows(tenant, upload_id, limit=SHOWN_HELD).items]
+        held = [asdict(one) for one in bootstrap.uploads().reports.held_rows(tenant, upload_id, limit=SHOWN_HELD).items]
     which = f"the first {len(held)} of {row['held']:,}" if len(held) < row["held"] else f"{row['held']:,}"
     out.print(f"Put aside from {row['file']}, {which}:", markup=False, highlight=False)
     show([{name: one[name] for name in ("row", "column", "rule", "text")} for one in held], as_json=False)

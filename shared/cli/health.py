@@ -57,8 +57,9 @@ def rebuild(tenant: str) -> None:
 @json_option
 def tidy(as_json: bool) -> None:
     """Merge small files, expire old snapshots, delete what nothing needs, verify; bring in what was asked and done."""
-    folded = [bootstrap.fold_usage()(tenant) for tenant in bootstrap.tidy().tenants()]
-    reports = bootstrap.tidy_lakes()
+    tenants = bootstrap.tidy().tenants()
+    folded = [bootstrap.fold_usage()(tenant) for tenant in tenants]
+    reports = bootstrap.tidy_lakes(tenants)
     for report, fold in zip(reports, folded, strict=False):
         report.problems += fold.problems
     rows = [vars(report) for report in reports]

@@ -64,7 +64,7 @@ def create_key(  # noqa: PLR0917 - click passes every option by name
 @json_option
 def list_keys(tenant: str | None, as_json: bool) -> None:
     """All keys, without their secrets; when each was last used is told to within some minutes."""
-    found, used = bootstrap.keys().list(tenant), last_used(bootstrap.lake_store())
+    found, used = bootstrap.keys().list(tenant), last_used(bootstrap.lake_store(), tenant)
     show(
         [
             {

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from shared.aws_clients import aws_client
 from shared.queues.base import QueueUnavailableError, message_of
-
-TIMEOUT_SECONDS = 3
 
 
 class SqsQueue:
@@ -30,12 +29,4 @@ class SqsQueue:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        config = Config(
-            connect_timeout=TIMEOUT_SECONDS,
-            read_timeout=TIMEOUT_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 2},
-        )
-        return boto3.client("sqs", region_name=self._region, endpoint_url=self._endpoint_url or None, config=config)
+        return aws_client("sqs", self._region, self._endpoint_url)

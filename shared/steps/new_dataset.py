@@ -47,7 +47,7 @@ def require_free_name(name: str) -> None:
         raise ContractError(f"A dataset cannot be called {name}: that is a word of SQL.")
 
 
-def require_room(known: Contracts, names: Iterable[str]) -> None:
+def refuse_too_many(known: Contracts, names: Iterable[str]) -> None:
     """Raises TooManyDatasetsError where there are too many contracts for one more."""
     if len(known) >= MAX_DATASETS and not set(names) <= known.keys() | built_in().keys():
         raise TooManyDatasetsError(f"A lake has {MAX_DATASETS:,} datasets at most, and this one has them.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from shared.errors import InputError
@@ -49,6 +50,17 @@ def upload_id_of(upload: UploadedObject) -> str:
     """The id the API gave the upload, from its key; else one made from bucket, key and version."""
     folder = inbox_key_from(upload.key).path.split("/", 1)[0]
     return folder if _MADE_BY_API.match(folder) else upload.upload_id
+
+
+def identified(inbox: ObjectStore, upload: UploadedObject) -> UploadedObject:
+    """The upload with everything its event left out, so that every delivery has the same identity.
+
+    Raises ObjectNotFoundError, StoreUnavailableError.
+    """
+    if (upload.version or upload.etag) and upload.size_bytes >= 0:
+        return replace(upload, etag=upload.etag.strip('"'))
+    info = inbox.head(upload.key)
+    return replace(upload, version=info.version, etag=info.etag.strip('"'), size_bytes=info.size_bytes)
 
 
 def download(store: ObjectStore, upload: UploadedObject, folder: Path) -> tuple[Path, str]:

@@ -1,4 +1,4 @@
-"""Amazon S3, and servers that speak its language, as a store: boto3 comes in here (and in ``announce/sns.py``) only.
+"""Amazon S3, and servers that speak its language, as a store: boto3 comes in here (and in ``aws_clients.py``) only.
 
 boto3 is imported by the first request and not by ``import``, because it costs a cold start 150 ms. A conditional put is
 sent exactly once: a retry inside the SDK could meet our own first try and turn a win into a loss.

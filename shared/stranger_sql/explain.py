@@ -16,7 +16,7 @@ from shared.cells.lock import lock
 from shared.duck import Duck, literal, open_duck, quoted
 from shared.stranger_sql.base import SqlLimits
 from shared.stranger_sql.errors import RefusedSqlError
-from shared.stranger_sql.locked import LockedDuck
+from shared.stranger_sql.locked import SETTINGS, LockedDuck
 from shared.stranger_sql.mistakes import OWN_PLACE
 
 _EXPLAIN = re.compile(r"(?:\s|--[^\n]*(?:\n|\Z)|/\*(?:[^*]|\*(?!/))*\*/)*(EXPLAIN)\b\s*(ANALYZE\b|\()?", re.IGNORECASE)
@@ -108,8 +108,7 @@ def _emptied(locked: LockedDuck, limits: SqlLimits) -> Iterator[Duck]:
             duck.execute(f"CREATE TABLE {quoted(name)} ({told})")
         # What the engine concludes from there being no row is not worth knowing.
         duck.execute("SET disabled_optimizers = 'statistics_propagation,compressed_materialization'")
-        settings = {"max_expression_depth": 250, "pivot_limit": 1_000}
-        lock(duck, home=locked.folder, own_folders=[f"{locked.spill}/"], settings=settings)
+        lock(duck, home=locked.folder, own_folders=[f"{locked.spill}/"], settings=SETTINGS)
         yield duck
     finally:
         duck.close()

@@ -21,6 +21,9 @@ from shared.values import DuckAccess
 
 LAKE = "lake"
 
+SETTINGS = {"max_expression_depth": 250, "pivot_limit": 1_000}
+"""Of every engine that meets a stranger's SQL: what nobody needs more of."""
+
 
 @dataclass(frozen=True)
 class OpenLake:
@@ -90,7 +93,7 @@ def open_locked(lake: OpenLake, shown: Shown, limits: SqlLimits) -> LockedDuck:
             files=files,
             own_files=[f"{lake.catalog}{end}" for end in ("", ".wal", ".wal.checkpoint", ".wal.recovery")],
             own_folders=[f"{spill}/"],
-            settings={"max_expression_depth": 250, "pivot_limit": 1_000},
+            settings=SETTINGS,
         )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 @cache
 def tidy() -> TidyLakes:
     """The use case behind the schedule."""
-    from shared.tidy import TidyLakes, TidyRules
+    from shared.leftovers import TidyRules
+    from shared.tidy import TidyLakes
 
     chosen = settings()
     rules = TidyRules(
@@ -46,15 +48,16 @@ def maintain() -> list[TenantReport | FoldReport | TidyReport | FitReport | Gath
     Raises LoggedError.
     """
     finished = finish_what_was_ordered()
-    folded = [fold_usage()(tenant) for tenant in tidy().tenants()]
-    tidied = tidy_lakes()
-    fitted = [fit_models()(tenant) for tenant in tidy().tenants()]
+    tenants = tidy().tenants()
+    folded = [fold_usage()(tenant) for tenant in tenants]
+    tidied = tidy_lakes(tenants)
+    fitted = [fit_models()(tenant) for tenant in tenants]
     return [*finished, *folded, *tidied, *fitted, gather_audit()()]
 
 
-def tidy_lakes() -> list[TidyReport]:
-    """Tidy every lake, and say in the audit of which something went."""
-    reports = tidy()()
+def tidy_lakes(tenants: Iterable[str] | None = None) -> list[TidyReport]:
+    """Tidy these lakes, or all, and say in the audit of which something went."""
+    reports = tidy()(tenants)
     for report in reports:
         # Of the operator's lake only what is wrong: else each round would leave an entry that the next one tidies.
         did = report.tenant != settings().operator and (report.expired or report.deleted or report.rewritten)

@@ -183,7 +183,7 @@ def test_held_rows_keep_their_place_and_rule_and_lose_what_was_written_there(era
     shop = erasures.shop
     upload_id = shop.rows("SELECT upload_id FROM teal.uploads WHERE held > 0")[0][0]
     assert erasures.erase().told["held_rows"] == 2
-    rows = erasures.persons.uploads.held_rows(TENANT, upload_id).items
+    rows = erasures.persons.uploads.reports.held_rows(TENANT, upload_id).items
     assert [(row.row, row.column, row.rule, row.text, bool(row.original)) for row in rows] == [
         (1, "ordered_at", "type", None, False),
         (3, "ordered_at", "type", "also never", True),
@@ -224,7 +224,7 @@ def test_a_later_upload_does_not_bring_the_person_back(erasures):
     orders = shop.rows("SELECT * EXCLUDE (email, note) FROM orders ORDER BY ALL")
     outcome = shop.upload("customers", "late.csv", CUSTOMERS + "new-1,new@example.org,New,DE\n")
     assert (outcome.status, outcome.counts.accepted, outcome.counts.held) == ("loaded", 1, 1)
-    held = erasures.persons.uploads.held_rows(TENANT, outcome.upload_id).items
+    held = erasures.persons.uploads.reports.held_rows(TENANT, outcome.upload_id).items
     assert [(row.row, row.column, row.rule, row.text, row.original) for row in held] == [
         (2, "customer_id", "erased", None, "")
     ]

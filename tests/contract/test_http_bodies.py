@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from shared.api import auth
-from shared.api.strict_json import MAX_DEPTH, MAX_NAMES, MAX_VALUES, json_from
 from shared.errors import MalformedJsonError
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits
+from shared.strict_json import MAX_DEPTH, MAX_NAMES, MAX_VALUES, json_from
 from tests.api_shop import code_of
 from tests.published_web import PublishedWeb, published_web_on
 

@@ -31,11 +31,12 @@ from shared.datasets.rules import DataRules
 from shared.errors import EngineUnavailableError
 from shared.job import LEASE_SECONDS, MAX_ATTEMPTS, Job, new_job_id
 from shared.keys import Principal
+from shared.leftovers import TidyRules
 from shared.logs import configure
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits, SqlPage, SqlRun
 from shared.tenants import Tenants
-from shared.tidy import TidyLakes, TidyRules
+from shared.tidy import TidyLakes
 from tests.published_web import OTHER, PublishedWeb, code_of, published_web_on
 from tests.shop import TENANT
 
@@ -378,7 +379,9 @@ def test_a_job_that_every_worker_dies_of_is_given_up(web, client):
         taken = web.later.jobs.records.change(TENANT, job_id, lambda job: job.taken_by("dead", web.later.clock()))
         assert taken is not None
         web.later.clock.ahead += timedelta(seconds=LEASE_SECONDS + 1)
-    web.later.worker(SqlLimits())(TENANT, job_id)
+    told: list[Job] = []
+    replace(web.later.worker(SqlLimits()), tell=told.append)(TENANT, job_id)
+    assert [(one.job_id, one.status) for one in told] == [(job_id, "failed")]
     job = client.http.get(f"/v1/jobs/{job_id}").json()
     assert (job["status"], job["attempts"], job["problem"]["code"]) == ("failed", MAX_ATTEMPTS, "job_failed")
     assert code_of(client.http.get(f"/v1/jobs/{job_id}/result")) == (422, "job_failed")

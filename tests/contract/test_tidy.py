@@ -13,8 +13,9 @@ from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
 from shared.errors import SnapshotNotFoundError
 from shared.lake_files import ScheduledFile
+from shared.leftovers import unneeded
 from shared.storage.base import ObjectInfo, ObjectStore
-from shared.tidy import TidyLakes, unneeded
+from shared.tidy import TidyLakes
 from tests.maintained import (
     DATA,
     HEADER,

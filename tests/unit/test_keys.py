@@ -220,6 +220,15 @@ def test_a_tenant_may_have_only_so_many_keys_that_work(keys, monkeypatch):
     keys.refuse_too_many("acme")
 
 
+def test_the_keys_of_others_cost_a_tenants_list_nothing(keys, store):
+    for n in range(40):
+        keys.create(f"other{n}", ["read"])
+    mine = [keys.create("acme", ["read"]).key.key_id for _ in range(3)]
+    before = store.asked
+    assert {key.key_id for key in keys.list("acme")} == set(mine)
+    assert store.asked - before == 3
+
+
 def test_all_keys_of_a_tenant_can_be_deleted_and_no_version_of_them_stays(keys, store, tmp_path):
     gone, stays = keys.create("acme", ["read"]), keys.create("globex", ["read"])
     keys.revoke(gone.key.key_id)
