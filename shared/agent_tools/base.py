@@ -19,6 +19,7 @@ from shared.datasets.question import Question
 from shared.keys import Principal
 from shared.paging import DEFAULT_LIMIT
 from shared.query import AskQuestion
+from shared.stranger_sql.base import always
 from shared.values import LARGEST_WHOLE
 
 MAX_ANSWER_BYTES = 250_000
@@ -55,11 +56,15 @@ _Beside = TypeVar("_Beside", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a tool; ``note`` is told what is asked before it is, and then with its answer."""
+    """One call of a tool; ``note`` is told what is asked before it is, and then with its answer.
+
+    ``is_awaited`` is as in ``Asked``.
+    """
 
     principal: Principal
     arguments: Mapping[str, Any]
     note: Callable[[Asked, Answer | None], None] = lambda asked, answer: None
+    is_awaited: Callable[[], bool] = always
 
     def apart(self, beside: type[_Beside]) -> tuple[dict[str, Any], _Beside]:
         """A question's own arguments, and those that every one takes. Raises ValidationError for the latter."""
@@ -111,6 +116,7 @@ def answer_to(ask: AskQuestion, call: Call, question: Question, page: Paged, **a
         limit=min(DEFAULT_LIMIT, largest) if page.limit is None else page.limit,
         cursor=page.cursor,
         limits=replace(asker.limits, answer_bytes=most),
+        is_awaited=call.is_awaited,
         **at,
     )
     call.note(asked, None)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import anyio
+from anyio import from_thread
 from fastapi import Request
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
@@ -68,6 +69,8 @@ class McpServer:
         except ValidationError:
             # The SDK would quote what it could not read.
             raise MalformedJsonError("The body is not one JSON-RPC message of the Model Context Protocol.") from None
+        # Asked of this request: the SDK makes one of its own, whose caller never leaves.
+        request.state.is_awaited = lambda: not from_thread.run(request.is_disconnected)
         sent: list[Message] = []
         unread = [body]
 
@@ -114,7 +117,7 @@ class McpServer:
         try:
             tool = self._toolbox.find(state.principal, name)
             state.tool, takes = tool.name, list(tool.parameters["properties"])
-            result = tool.run(base.Call(state.principal, arguments, note))
+            result = tool.run(base.Call(state.principal, arguments, note, state.is_awaited))
         except UnknownToolError as error:
             state.error_code = error.code
             raise MCPError(INVALID_PARAMS, error.message, {"code": error.code}) from None

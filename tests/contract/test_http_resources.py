@@ -38,12 +38,17 @@ def server(web: PublishedWeb) -> Iterator[RawServer]:
         yield running
 
 
-def asking(server: RawServer, token: str, sql: str) -> socket.socket:
-    """A connection on which SQL is asked."""
-    body = json.dumps({"sql": sql}).encode()
-    head = f"POST /v1/sql HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n"
+def asking(server: RawServer, token: str, sql: str, path: str = "/v1/sql") -> socket.socket:
+    """A connection on which SQL is asked, at ``/v1/mcp`` as an agent does."""
+    call = {"name": "run_sql", "arguments": {"sql": sql}}
+    told = {"sql": sql} if path == "/v1/sql" else {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    body = json.dumps(told).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\nContent-Type: application/json\r\n"
+        f"Accept: application/json, text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     connection = server.connect()
-    connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    connection.sendall(head.encode() + body)
     return connection
 
 
@@ -69,12 +74,16 @@ def is_alive(process: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("leave", ["close", "reset", "half"])
-def test_h47_a_query_is_stopped_when_nobody_waits_for_it(web: PublishedWeb, server: RawServer, leave: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "leave"), [("/v1/sql", "close"), ("/v1/sql", "reset"), ("/v1/sql", "half"), ("/v1/mcp", "close")]
+)
+def test_h47_a_query_is_stopped_when_nobody_waits_for_it(
+    web: PublishedWeb, server: RawServer, path: str, leave: str
+) -> None:
     token = web.client("sql").headers["authorization"]
-    with asking(server, token, "SELECT 1") as connection:
+    with asking(server, token, "SELECT 1", path) as connection:
         assert received(connection, waits=0.05).status == 200
-    connection = asking(server, token, LONG)
+    connection = asking(server, token, LONG, path)
     until(lambda: busy_cells(web))
     time.sleep(0.3)
     (process,) = busy_cells(web)
