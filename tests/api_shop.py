@@ -12,21 +12,20 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from shared.answers.large import LargeAnswers
-from shared.api.app import ApiParts, ApiRules, MoreRoutes, create_app
+from shared.api.app import ApiRules, MoreRoutes, create_app
 from shared.api.objects import LocalObjects
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
-from shared.edits import EditRows
 from shared.formats.table import ReadOptions
 from shared.keys import SCOPES, Keys
 from shared.paging import Cursors
-from shared.persons import Persons
 from shared.rows import Rows
 from shared.snapshots import Snapshots
 from shared.storage.base import ObjectInfo
 from shared.storage.folder import FolderStore
 from shared.uploads import UploadRules, Uploads
 from shared.values import UploadedObject
+from tests.api_parts import api_parts
 from tests.shop import TENANT, Shop, shop_on
 
 SECRET = b"a secret of the tests, 32 bytes."
@@ -86,14 +85,14 @@ def api_shop_in(
     )
     rows = Rows(reader_of, cursors, PAGE)
     keys = Keys(store)
-    parts = ApiParts(
-        authenticator=keys,
-        uploads=uploads,
+    parts = api_parts(
+        store,
+        reader_of,
+        uploads,
+        keys,
+        cursors,
         rows=rows,
-        edits=EditRows(reader_of, rows, uploads),
         snapshots=Snapshots(reader_of, cursors, PAGE),
-        persons=Persons(store, uploads, reader_of),
-        ready=lambda: None,
         more=more,
         objects=LocalObjects(store, SECRET, max_bytes=10_000_000, arrived=arrived),
         large=LargeAnswers(store, max_inline_bytes) if max_inline_bytes else None,

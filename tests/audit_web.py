@@ -11,26 +11,23 @@ import httpx2
 from fastapi import FastAPI
 
 from shared.answers.cache import AnswerCache
-from shared.api.app import ApiParts, MoreRoutes, create_app
+from shared.api.app import MoreRoutes, create_app
 from shared.api.questions import question_router
 from shared.api.sql import sql_router
 from shared.ask_sql import AskSql
 from shared.audit import AuditRecord
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
-from shared.edits import EditRows
 from shared.gather_audit import GatherAudit
 from shared.keys import Keys
 from shared.paging import Cursors
-from shared.persons import Persons
 from shared.query import AskQuestion, QueryRules
-from shared.rows import Rows
-from shared.snapshots import Snapshots
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits
 from shared.stranger_sql.cells import CellRunner
 from shared.uploads import UploadRules, Uploads
 from shared.values import UploadedObject
+from tests.api_parts import api_parts
 from tests.api_shop import client_of
 from tests.shop import shop_on
 from tests.usage_web import session_on
@@ -94,18 +91,15 @@ def audit_web(store: ObjectStore, record: AuditRecord) -> AuditWeb:
 
     cursors, keys = Cursors(b"a secret of the tests"), Keys(store)
     uploads = Uploads(store, store, reader_of, announce, cursors, UploadRules("inbox", write_wait_seconds=0.2))
-    rows = Rows(reader_of, cursors)
     runner = CellRunner(store, SqlLimits(seconds=5.0, memory_mb=256, temp_mb=64))
     ask = AskQuestion(reader_of, cursors, AnswerCache(1 << 20), QueryRules(), runner)
     app = create_app(
-        ApiParts(
-            authenticator=keys,
-            uploads=uploads,
-            rows=rows,
-            edits=EditRows(reader_of, rows, uploads),
-            snapshots=Snapshots(reader_of, cursors),
-            persons=Persons(store, uploads, reader_of),
-            ready=lambda: None,
+        api_parts(
+            store,
+            reader_of,
+            uploads,
+            keys,
+            cursors,
             more=(
                 MoreRoutes(lambda principal: question_router(ask, principal)),
                 MoreRoutes(lambda _: sql_router(AskSql(reader_of, cursors, ask)), "sql"),

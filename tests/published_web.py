@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from shared.agent_tools.toolbox import Toolbox
 from shared.allowance import Allowance
 from shared.answers.cache import AnswerCache
-from shared.api.app import ApiParts, MoreRoutes, create_app
+from shared.api.app import MoreRoutes, create_app
 from shared.api.jobs import job_router
 from shared.api.mcp import mcp_router
 from shared.api.published import asking_router, publishing_router
@@ -26,21 +26,19 @@ from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.datasets.rules import DataRules
 from shared.describe_lake import DescribeLake
-from shared.edits import EditRows
 from shared.formats.table import ReadOptions
 from shared.keys import Keys
 from shared.limits import Limits
 from shared.paging import Cursors
-from shared.persons import Persons
 from shared.published import PublishedQuestions
 from shared.query import AskQuestion, QueryRules
 from shared.restricted import RestrictedLakes
 from shared.rows import Rows
-from shared.snapshots import Snapshots
 from shared.storage.base import ObjectStore
 from shared.stranger_sql.base import SqlLimits
 from shared.stranger_sql.cells import CellRunner
 from shared.uploads import UploadRules, Uploads
+from tests.api_parts import api_parts
 from tests.jobs_web import JobParts, job_parts
 from tests.shop import TENANT, Shop, shop_on
 
@@ -111,14 +109,13 @@ def published_web_on(store: ObjectStore, limits: SqlLimits | None = None) -> Pub
     keys = Keys(store)
     later = job_parts(store, ask, published, cursors, SqlLimits(seconds=30, memory_mb=256, temp_mb=64))
     app = create_app(
-        ApiParts(
-            authenticator=keys,
-            uploads=uploads,
+        api_parts(
+            store,
+            reader_of,
+            uploads,
+            keys,
+            cursors,
             rows=rows,
-            edits=EditRows(reader_of, rows, uploads),
-            snapshots=Snapshots(reader_of, cursors),
-            persons=Persons(store, uploads, reader_of),
-            ready=lambda: None,
             more=(
                 MoreRoutes(lambda principal: question_router(ask, principal, published), keeps_rules=True),
                 MoreRoutes(lambda _: asking_router(ask, published), keeps_rules=True),

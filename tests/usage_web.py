@@ -11,24 +11,21 @@ import httpx2
 from fastapi import FastAPI
 
 from shared.answers.cache import AnswerCache
-from shared.api.app import ApiParts, MoreRoutes, create_app
+from shared.api.app import MoreRoutes, create_app
 from shared.api.questions import question_router
 from shared.catalog.reader import LakeReader
 from shared.catalog.stored import StoredCatalog
 from shared.catalog.writer import LakeWriter
 from shared.duck import Duck, open_duck
-from shared.edits import EditRows
 from shared.fold_usage import FoldUsage
 from shared.keys import Keys
 from shared.paging import Cursors
-from shared.persons import Persons
 from shared.query import AskQuestion, QueryRules
-from shared.rows import Rows
 from shared.sessions import Sessions
-from shared.snapshots import Snapshots
 from shared.storage.base import ObjectStore
 from shared.uploads import UploadRules, Uploads
 from shared.usage import UsageRecord
+from tests.api_parts import api_parts
 from tests.api_shop import client_of
 from tests.shop import shop_on
 
@@ -89,17 +86,14 @@ def usage_web(store: ObjectStore, usage: UsageRecord | None, tenants: tuple[str,
     cursors, keys = Cursors(b"a secret of the tests"), Keys(store)
     shop = shop_on(store)
     uploads = Uploads(store, store, reader_of, shop.ingest, cursors, UploadRules("inbox"))
-    rows = Rows(reader_of, cursors)
     ask = AskQuestion(reader_of, cursors, AnswerCache(1 << 20), QueryRules())
     app = create_app(
-        ApiParts(
-            authenticator=keys,
-            uploads=uploads,
-            rows=rows,
-            edits=EditRows(reader_of, rows, uploads),
-            snapshots=Snapshots(reader_of, cursors),
-            persons=Persons(store, uploads, reader_of),
-            ready=lambda: None,
+        api_parts(
+            store,
+            reader_of,
+            uploads,
+            keys,
+            cursors,
             more=(MoreRoutes(lambda principal: question_router(ask, principal)),),
             usage=usage,
         )

@@ -11,16 +11,13 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from shared.answers.cache import AnswerCache
-from shared.api.app import ApiParts, MoreRoutes, create_app
+from shared.api.app import MoreRoutes, create_app
 from shared.api.questions import question_router
-from shared.edits import EditRows
 from shared.keys import SCOPES, Keys
 from shared.paging import Cursors
-from shared.persons import Persons
 from shared.query import AskQuestion, QueryRules
-from shared.rows import Rows
-from shared.snapshots import Snapshots
 from shared.uploads import UploadRules, Uploads
+from tests.api_parts import api_parts
 from tests.shop import TENANT, Shop, shop_in
 
 
@@ -50,17 +47,14 @@ def web_of(folder: Path) -> Web:
     cursors = Cursors(b"a secret of the tests")
     keys = Keys(shop.store)
     uploads = Uploads(shop.store, shop.store, lambda tenant: shop.reader, shop.ingest, cursors, UploadRules("inbox"))
-    rows = Rows(lambda tenant: shop.reader, cursors)
     ask = AskQuestion(lambda tenant: shop.reader, cursors, AnswerCache(1 << 20), QueryRules())
     app = create_app(
-        ApiParts(
-            authenticator=keys,
-            uploads=uploads,
-            rows=rows,
-            edits=EditRows(lambda tenant: shop.reader, rows, uploads),
-            snapshots=Snapshots(lambda tenant: shop.reader, cursors),
-            persons=Persons(shop.store, uploads, lambda tenant: shop.reader),
-            ready=lambda: None,
+        api_parts(
+            shop.store,
+            lambda tenant: shop.reader,
+            uploads,
+            keys,
+            cursors,
             more=(MoreRoutes(lambda principal: question_router(ask, principal)),),
         )
     )
