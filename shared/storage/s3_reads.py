@@ -1,7 +1,8 @@
 """Amazon S3 whose small reads and puts go without the SDK: importing boto3 and making a client costs 0.15 s and more.
 
-A plain success is answered here. Whatever else comes back (an error, a redirect, nothing at all) is asked again through
-the SDK, which knows how to retry and what each answer means; so nothing in this file decides that.
+A plain success is answered here, and that there is no such object, which is what most tenants without a record of
+their own come to. Whatever else comes back (an error, a redirect, nothing at all) is asked again through the SDK, which
+knows how to retry and what each answer means; so nothing in this file decides that.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from email.utils import parsedate_to_datetime
 from queue import Empty, SimpleQueue
 from urllib.parse import quote, urlsplit
 
+from shared.errors import ObjectNotFoundError
 from shared.storage.base import ObjectInfo
 from shared.storage.s3 import AwsKeys, S3Store
 from shared.values import DuckAccess
@@ -27,6 +29,8 @@ TIMEOUT_SECONDS = 2
 """To connect, and between two packets; what takes longer is the SDK's to wait for."""
 SMALL_BYTES = 2**20
 """What is put without the SDK."""
+NO_SUCH_KEY = b"<Code>NoSuchKey</Code>"
+"""Only a bucket that is there and may be listed says so."""
 SHA256_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 ONLY_FOR_THE_SDK = (
@@ -111,7 +115,10 @@ class QuickS3Store(S3Store):
     def _asked(
         self, key: str, query: Mapping[str, str], headers: Mapping[str, str], put: bytes | None = None
     ) -> Answer | int:
-        """The object, or facts of the one that was ``put``, or the status of any other answer; 0: there was none."""
+        """The object, or facts of the one that was ``put``, or the status of any other answer; 0: there was none.
+
+        Raises ObjectNotFoundError.
+        """
         method = "GET" if put is None else "PUT"
         path = quote(self._root + key, safe="/-_.~")
         asked = "&".join(f"{name}={quote(value, safe='-_.~')}" for name, value in sorted(query.items()))
@@ -131,10 +138,13 @@ class QuickS3Store(S3Store):
                     )
                     self._idle.put(connection)
                     return body, described
-                if answer.status == http.client.NOT_MODIFIED:
+                is_missing = put is None and answer.status == http.client.NOT_FOUND and NO_SUCH_KEY in body
+                if is_missing or answer.status == http.client.NOT_MODIFIED:
                     self._idle.put(connection)
                 else:
                     connection.close()
+                if is_missing:
+                    raise ObjectNotFoundError("There is no such object.")
                 return answer.status
             except (OSError, http.client.HTTPException, AttributeError, TypeError, ValueError) as error:
                 # The last three: headers that are not S3's.

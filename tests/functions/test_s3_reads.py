@@ -86,10 +86,20 @@ def test_it_puts_what_the_sdk_puts(address: str, key: str, body: bytes) -> None:
 
 
 def test_what_is_not_there_is_not_found(address: str) -> None:
+    store = quick(address)
     with pytest.raises(ObjectNotFoundError):
-        quick(address).get("nothing")
+        store.get("nothing")
     with pytest.raises(ObjectNotFoundError):
-        quick(address).get_if_changed("nothing", "0")
+        store.get_if_changed("nothing", "0")
+    assert store._clients == {}, "the SDK was asked"
+    with pytest.raises(ObjectNotFoundError):
+        store.get("nothing", version="3f0fa1b4-5f9c-4f0e-8d8a-000000000000")
+
+
+def test_a_bucket_that_is_not_there_is_no_empty_one(address: str) -> None:
+    store = QuickS3Store("gone", "", region="us-east-1", endpoint_url=address, keys=KEYS, address=address)
+    with pytest.raises(StoreUnavailableError, match="bucket"):
+        store.get("nothing")
 
 
 def test_a_server_that_checks_signatures_takes_ours_and_refuses_a_wrong_one() -> None:
