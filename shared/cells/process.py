@@ -41,10 +41,19 @@ class Cell:
     """One process with a folder of its own. Not for two threads at once. After an error it is of no use.
 
     ``program`` is a module whose ``main`` it runs, ``told`` the first message to it, ``answer_bytes`` the longest body
-    that it may answer; ``niceness`` is how much others go before it. Raises OSError when no process can be started.
+    that it may answer; ``niceness`` is how much others go before it, who also have a core without it if it
+    ``spares_core`` and there are several. Raises OSError when no process can be started.
     """
 
-    def __init__(self, program: str, told: Mapping[str, Any], *, answer_bytes: int, niceness: int = 0) -> None:
+    def __init__(
+        self,
+        program: str,
+        told: Mapping[str, Any],
+        *,
+        answer_bytes: int,
+        niceness: int = 0,
+        spares_core: bool = False,
+    ) -> None:
         hide()
         self.folder = Path(mkdtemp(prefix="teal-cell-"))
         self._answer_bytes = answer_bytes
@@ -52,7 +61,10 @@ class Cell:
         # The path of modules is ours, wherever this platform put them; the cell's own folder is not on it.
         modules = [os.path.abspath(place) for place in sys.path]
         # Nice from its first moment: starting takes a fifth of a second of work.
-        script = f"import os, sys; os.nice({niceness}); sys.path[:] = {modules!r}; from {program} import main; main()"
+        gently = f"os.nice({niceness})"
+        if cores := _all_but_one_core() if spares_core else []:
+            gently += f"; os.sched_setaffinity(0, {cores})"
+        script = f"import os, sys; {gently}; sys.path[:] = {modules!r}; from {program} import main; main()"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
                 [sys.executable, "-s", "-P", "-c", script],
@@ -149,6 +161,11 @@ class Cell:
             return received(read, self._answer_bytes)
         except BrokenWireError as error:
             raise CellEndedError(str(error)) from error
+
+
+def _all_but_one_core() -> list[int]:
+    """The others of this process's cores; none where there is one, or no choice."""
+    return sorted(os.sched_getaffinity(0))[1:] if hasattr(os, "sched_getaffinity") else []
 
 
 def _opened(stream: IO[bytes] | None) -> IO[bytes]:

@@ -15,13 +15,18 @@ from shared.datasets.rules import EVERYTHING, DataRules
 
 @dataclass(frozen=True)
 class SqlLimits:
-    """What one run of a stranger's SQL may take; rows are limited by the page that is asked for."""
+    """What one run of a stranger's SQL may take; rows are limited by the page that is asked for.
+
+    It ``spares_core`` for other questions, where there are several: however nice it is, one that waits behind it waits
+    for the kernel's next tick.
+    """
 
     seconds: float = 10.0
     answer_bytes: int = 16 * 2**20
     memory_mb: int = 512
     temp_mb: int = 256
     threads: int = 2
+    spares_core: bool = True
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,8 @@ MAX_CATALOGS = 2
 
 def sql_cell(limits: SqlLimits) -> Cell:
     """A new one for some tenant. Raises OSError."""
-    return Cell(PROGRAM, asdict(limits), answer_bytes=limits.answer_bytes, niceness=NICENESS)
+    told, spares = asdict(limits), limits.spares_core
+    return Cell(PROGRAM, told, answer_bytes=limits.answer_bytes, niceness=NICENESS, spares_core=spares)
 
 
 @dataclass(eq=False)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from shared.queues.base import Queue
     from shared.run_job import RunJob
 
+HERE = "here"
+"""In place of a queue's address: threads of this process work on jobs."""
+
 
 @cache
 def jobs() -> Jobs:
@@ -40,8 +43,8 @@ def jobs() -> Jobs:
 def _job_queue() -> Queue | None:
     """What tells a worker of a job; None where there is nobody to tell."""
     chosen = settings()
-    told = chosen.jobs_to or ("" if "://" in chosen.lake else "here")
-    if told == "here":
+    told = _jobs_go_to()
+    if told == HERE:
         from shared.queues.threads import WorkerThreads
 
         return WorkerThreads(job_worker)
@@ -56,6 +59,11 @@ def _job_queue() -> Queue | None:
     return None
 
 
+def _jobs_go_to() -> str:
+    """The address of a queue, HERE, or "" for nowhere."""
+    return settings().jobs_to or ("" if "://" in settings().lake else HERE)
+
+
 def job_worker() -> RunJob:
     """A worker that runs one job at a time, with cells of its own."""
     from shared.asked_documents import AskedDocuments
@@ -64,7 +72,13 @@ def job_worker() -> RunJob:
     from shared.stoppable import StoppableAsk
 
     chosen, general = settings(), ask_question()
-    limits = replace(sql_limits(), seconds=chosen.job_seconds, answer_bytes=chosen.job_answer_mb * 2**20)
+    limits = replace(
+        sql_limits(),
+        seconds=chosen.job_seconds,
+        answer_bytes=chosen.job_answer_mb * 2**20,
+        # A worker of its own has nobody else to serve.
+        spares_core=_jobs_go_to() == HERE,
+    )
     runner = CellRunner(lake_store(), limits, max_cells=1)
     ask = replace(general, run_stranger=runner, rules=replace(general.rules, max_page_rows=chosen.job_page_rows))
     return RunJob(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import AbstractContextManager
 from datetime import datetime
 from functools import cache
@@ -90,6 +91,8 @@ def sql_limits() -> SqlLimits:
         memory_mb=chosen.sql_memory_mb or chosen.memory_limit_mb // 2,
         temp_mb=chosen.sql_temp_mb,
         threads=chosen.threads,
+        # A function of AWS answers one request at a time.
+        spares_core="AWS_LAMBDA_FUNCTION_NAME" not in os.environ,
     )
 
 

@@ -14,8 +14,9 @@ import pytest
 from shared.errors import EngineUnavailableError
 from shared.storage.folder import FolderStore
 from shared.stranger_sql.base import SqlLimits, SqlRun, StrangerStatement
-from shared.stranger_sql.cells import MAX_WAITING
+from shared.stranger_sql.cells import MAX_WAITING, sql_cell
 from shared.stranger_sql.errors import CrashedSqlError, SqlBusyError, SqlTookTooLongError
+from shared.stranger_sql.inside import NICENESS
 from tests.shop import TENANT
 from tests.stranger import StrangerLake, stranger_lake
 
@@ -58,6 +59,18 @@ def test_a_cell_has_nothing_of_our_environment_and_no_more_than_its_limits(lake,
     assert int((of / "stat").read_text().rpartition(")")[2].split()[16]) >= 10
     assert (of / "cwd").resolve().name.startswith("teal-cell-")
     assert {os.readlink(f"/proc/{process_of(lake)}/fd/{own}") for own in (0, 1, 2)} == {"/dev/null"}
+
+
+@pytest.mark.parametrize("spares_core", [True, False])
+def test_a_cell_leaves_a_core_to_others_where_there_are_several(spares_core):
+    cores = os.sched_getaffinity(0)
+    cell = sql_cell(SqlLimits(memory_mb=128, spares_core=spares_core))
+    try:
+        cell.wait_until_ready()
+        assert len(os.sched_getaffinity(cell.process)) == (max(1, len(cores) - 1) if spares_core else len(cores))
+        assert os.getpriority(os.PRIO_PROCESS, cell.process) == NICENESS
+    finally:
+        cell.close()
 
 
 def test_a_cell_is_kept_for_the_next_question_of_its_tenant_alone(lake):
