@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import IO, Any
@@ -41,8 +41,8 @@ class Cell:
     """One process with a folder of its own. Not for two threads at once. After an error it is of no use.
 
     ``program`` is a module whose ``main`` it runs, ``told`` the first message to it, ``answer_bytes`` the longest body
-    that it may answer; ``niceness`` is how much others go before it, who also have a core without it if it
-    ``spares_core`` and there are several. Raises OSError when no process can be started.
+    that it may answer; ``niceness`` is how much others go before it, ``cores`` those it may run on, if not all. Raises
+    OSError when no process can be started.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Cell:
         *,
         answer_bytes: int,
         niceness: int = 0,
-        spares_core: bool = False,
+        cores: Collection[int] = (),
     ) -> None:
         hide()
         self.folder = Path(mkdtemp(prefix="teal-cell-"))
@@ -62,8 +62,8 @@ class Cell:
         modules = [os.path.abspath(place) for place in sys.path]
         # Nice from its first moment: starting takes a fifth of a second of work.
         gently = f"os.nice({niceness})"
-        if cores := _all_but_one_core() if spares_core else []:
-            gently += f"; os.sched_setaffinity(0, {cores})"
+        if cores:
+            gently += f"; os.sched_setaffinity(0, {list(cores)})"
         script = f"import os, sys; {gently}; sys.path[:] = {modules!r}; from {program} import main; main()"
         try:
             self._process = subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
@@ -163,8 +163,8 @@ class Cell:
             raise CellEndedError(str(error)) from error
 
 
-def _all_but_one_core() -> list[int]:
-    """The others of this process's cores; none where there is one, or no choice."""
+def all_but_one_core() -> list[int]:
+    """Of those this process may run on; none where there is one, or no choice."""
     return sorted(os.sched_getaffinity(0))[1:] if hasattr(os, "sched_getaffinity") else []
 
 

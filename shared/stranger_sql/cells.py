@@ -19,7 +19,7 @@ from typing import Any
 
 from shared.answers.encode import plain
 from shared.catalog.stored import lake_prefix
-from shared.cells.process import Cell, CellEndedError, CellTooLateError, CellUnawaitedError
+from shared.cells.process import Cell, CellEndedError, CellTooLateError, CellUnawaitedError, all_but_one_core
 from shared.errors import AppError, CallerGoneError, EngineUnavailableError
 from shared.sql.load import statement
 from shared.storage.base import ObjectStore
@@ -48,8 +48,10 @@ MAX_CATALOGS = 2
 
 def sql_cell(limits: SqlLimits) -> Cell:
     """A new one for some tenant. Raises OSError."""
-    told, spares = asdict(limits), limits.spares_core
-    return Cell(PROGRAM, told, answer_bytes=limits.answer_bytes, niceness=NICENESS, spares_core=spares)
+    cores = all_but_one_core() if limits.spares_core else []
+    # More threads than cores would wait for each other.
+    told = asdict(replace(limits, threads=min(limits.threads, len(cores) or limits.threads)))
+    return Cell(PROGRAM, told, answer_bytes=limits.answer_bytes, niceness=NICENESS, cores=cores)
 
 
 @dataclass(eq=False)
