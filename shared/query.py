@@ -79,16 +79,14 @@ class AskQuestion:
         position = self.cursors.open(asked.tenant, subject, asked.cursor) if asked.cursor else {}
         snapshot, as_of = position.get("snapshot", asked.snapshot), None if position else asked.as_of
         limit = self._limit(asked)
-        reader = self.reader_of(asked.tenant)
-        if snapshot is None and as_of is None:
-            known = self._known(asked, reader.current_snapshot(), limit, position)
+        if as_of is None:
+            lake_id, newest = self.reader_of(asked.tenant).newest()
+            known = self._known(asked, (lake_id, newest if snapshot is None else snapshot), limit, position)
             if known is not None:
                 return known
-        elif snapshot is not None and (known := self._known(asked, snapshot, limit, position)) is not None:
-            return known
         with self._pinned(asked, snapshot, as_of) as lake:
             opened = time.perf_counter()
-            etag = self._etag(asked, lake.snapshot_id, limit, position)
+            etag = self._etag(asked, (lake.lake_id, lake.snapshot_id), limit, position)
             body, phases = self._made(asked, lake, subject, limit, int(position.get("offset", 0)))
         if self.allowance is not None:
             self.allowance.spend(asked.tenant, asked.limits, body.bytes_read)
@@ -136,11 +134,10 @@ class AskQuestion:
         rules = EVERYTHING if asked.question.is_strangers else asked.rules
         return pinned(self.reader_of, self.restricted, asked.tenant, rules, snapshot=snapshot, as_of=as_of)
 
-    def _known(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> Answer | None:
+    def _known(self, asked: Asked, state: tuple[str, int], limit: int, position: Mapping[str, Any]) -> Answer | None:
         """The answer without an engine, if the caller has it already or this process still does."""
-        etag = self._etag(asked, snapshot, limit, position)
-        media = MEDIA_TYPES[asked.format]
-        pinned = asked.pinned
+        etag = self._etag(asked, state, limit, position)
+        media, snapshot, pinned = MEDIA_TYPES[asked.format], state[1], asked.pinned
         # An ETag of ours comes from an answer; * matches any there is, so whether there is one has to be seen first.
         if "*" not in asked.if_none_match and matches(asked.if_none_match, etag):
             return Answer(etag, snapshot, media, pinned, Receipt())
@@ -259,11 +256,12 @@ class AskQuestion:
     def _facts(self, asked: Asked, lake: PinnedLake) -> Facts:
         return self.known_facts(asked.tenant, lake, facts_of)
 
-    def _etag(self, asked: Asked, snapshot: int, limit: int, position: Mapping[str, Any]) -> str:
+    def _etag(self, asked: Asked, state: tuple[str, int], limit: int, position: Mapping[str, Any]) -> str:
+        """``state`` is the lake's identity and the snapshot's id."""
         shape = [
             CODE_VERSION,
             asked.tenant,
-            snapshot,
+            *state,
             asked.question.name,
             asked.question.model_dump(mode="json", exclude_none=True),
             asked.format,

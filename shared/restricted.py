@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from tempfile import mkdtemp
@@ -90,7 +90,7 @@ class RestrictedLakes:
             with self._lent(key) as opened:
                 cursor = self._cursor(opened, lake, tenant, rules)
                 try:
-                    yield PinnedLake(cursor, WHOLE, lake.snapshot_id, lake.committed_at, rules.digest)
+                    yield replace(lake, duck=cursor, alias=WHOLE, seen_by=rules.digest)
                 finally:
                     cursor.close()
 

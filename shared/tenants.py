@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from shared.errors import ConflictError, InputError, NotFoundError, ObjectNotFoundError
@@ -23,6 +23,8 @@ Status = Literal["active", "suspended", "deleting", "deleted"]
 PREFIX = "tenants/"
 CACHE_SECONDS = 60.0
 """How long a suspended tenant may still be served by a warm process."""
+FREE_AFTER_SECONDS = 2 * CACHE_SECONDS
+"""After its deletion nobody gets a tenant's name: for half of that a warm process may still know its keys."""
 MAX_TEXT = 200
 _TIMES = ("created_at", "changed_at")
 
@@ -139,6 +141,9 @@ class Tenants:
         if etag and former.status != "deleted":
             raise TenantExistsError(f"There is a tenant {name} already.")
         now = self._now()
+        if former.changed_at and (free_at := former.changed_at + timedelta(seconds=FREE_AFTER_SECONDS)) > now:
+            message = f"The tenant {name} was deleted just now; its name is free at {free_at:%H:%M:%S} UTC."
+            raise TenantExistsError(message)
         return self._write(Tenant(name, "active", now, now, label[:MAX_TEXT], limits=limits), etag)
 
     def change(self, name: str, *, label: str | None = None, limits: Limits | None = None) -> Tenant:

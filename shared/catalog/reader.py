@@ -41,7 +41,8 @@ MAX_IDLE_CURSORS = 4
 class PinnedLake:
     """One snapshot of a lake, open for reading; table names resolve to it.
 
-    ``seen_by`` is the digest of the rules under which it is seen, "" for the whole of it.
+    ``seen_by`` is the digest of the rules under which it is seen, "" for the whole of it. ``lake_id`` tells the lake
+    from any other, also from one that had its name before: a deleted tenant's, or one that was lost and restored.
     """
 
     duck: Duck
@@ -49,6 +50,7 @@ class PinnedLake:
     snapshot_id: int
     committed_at: datetime
     seen_by: str = ""
+    lake_id: str = ""
 
     def tables(self) -> frozenset[str]:
         """The names of all tables of this snapshot."""
@@ -68,6 +70,7 @@ class _Session:
     copy: CatalogCopy
     snapshot_id: int
     committed_at: datetime
+    lake_id: str
     users: int = 0
     used_at: float = field(default_factory=time.monotonic)
     idle: list[Duck] = field(default_factory=list)
@@ -124,7 +127,9 @@ class LakeReader:
         try:
             cursor = self._cursor(session)
             try:
-                yield PinnedLake(cursor, session.alias, session.snapshot_id, session.committed_at)
+                yield PinnedLake(
+                    cursor, session.alias, session.snapshot_id, session.committed_at, lake_id=session.lake_id
+                )
             except UnreadableInputError as error:
                 cursor.close()
                 # Who asks has given no file, and the engine's own words name ours and may quote what is in them.
@@ -139,9 +144,14 @@ class LakeReader:
 
     def current_snapshot(self) -> int:
         """The newest snapshot's id, at most ``freshness_seconds`` old; opens nothing when it is known."""
+        return self.newest()[1]
+
+    def newest(self) -> tuple[str, int]:
+        """The lake's identity, and its newest snapshot's id as ``current_snapshot``."""
         self._freshen()
         with self._lock:
-            return self._newest().snapshot_id
+            session = self._newest()
+            return session.lake_id, session.snapshot_id
 
     def refresh(self) -> None:
         """Ask for a newer catalog at the next read, whatever the interval says."""
@@ -291,7 +301,10 @@ class LakeReader:
             f"SELECT snapshot_id, snapshot_time FROM {quoted(alias)}.snapshots() "
             f"WHERE {literal(snapshot)} IS NULL OR snapshot_id = {literal(snapshot)} ORDER BY snapshot_id DESC LIMIT 1"
         )
-        session = _Session(alias, copy, int(rows[0][0]), rows[0][1])
+        # Made with the catalog, and of random bits.
+        schemas = f"{quoted(f'__ducklake_metadata_{alias}')}.ducklake_schema"
+        lake_id = str(duck.value(f"SELECT schema_uuid FROM {schemas} ORDER BY schema_id LIMIT 1"))
+        session = _Session(alias, copy, int(rows[0][0]), rows[0][1], lake_id)
         self._sessions[(copy.etag, snapshot)] = session
         return session
 

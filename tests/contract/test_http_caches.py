@@ -51,6 +51,26 @@ def test_h82_an_etag_of_one_tenant_is_none_of_another_though_sql_and_snapshot_ar
     assert first.headers["etag"] != second.headers["etag"]
 
 
+def test_h82_a_lake_that_gets_the_name_of_another_answers_for_itself(tmp_path: Path) -> None:
+    """As when a tenant was deleted and its name given to somebody else, whose snapshots are numbered anew."""
+    web = web_in(tmp_path)
+    snapshot = web.shop.reader.current_snapshot()
+    paths = (QUESTION, "/v1/datasets/orders/rows?limit=3")
+    asked = [path + at for path in paths for at in ("", f"&snapshot={snapshot}")]
+    former = [web.reader.get(path) for path in asked]
+    for info in list(web.shop.store.list(f"lake/{TENANT}/")):
+        web.shop.store.delete(info.key)
+    web.shop.upload("orders", "others.csv", "order_id,ordered_at,total\nX-1,2024-01-01,777\n")
+    while web.shop.reader.current_snapshot() < snapshot:
+        web.shop.upload("customers", "c.csv", f"customer_id\nc{web.shop.reader.current_snapshot()}\n")
+        web.fresh()
+    assert web.shop.reader.current_snapshot() == snapshot, "as many snapshots as the former one had"
+    for path, before in zip(asked, former, strict=True):
+        answer = web.reader.get(path, headers={"If-None-Match": before.headers["etag"]})
+        assert (answer.status_code, answer.content != before.content) == (200, True), path
+    web.runner.close()
+
+
 def test_h83_whatever_shapes_an_answer_shapes_its_etag(web: PublishedWeb) -> None:
     client = web.client("read")
     asked = [

@@ -37,6 +37,7 @@ from shared.tenant_deletion import KEEP_EXPORTS_DAYS, SWEEP_DAYS, FinishTenants
 from shared.tenant_export import ExportTenant, UnknownExportError
 from shared.tenant_objects import EXPORTS, IN_INBOX, IN_LAKE
 from shared.tenants import (
+    FREE_AFTER_SECONDS,
     InvalidTenantError,
     Tenant,
     TenantDeletedError,
@@ -467,6 +468,9 @@ def test_a_deleted_tenant_cannot_be_changed_and_its_name_is_taken_again_only_on_
     with pytest.raises(TenantExistsError):
         folder.tenants.create("acme")
     assert folder.admin.delete("acme")[0].status == "deleted"
+    with pytest.raises(TenantExistsError, match="its name is free at"):
+        folder.tenants.create("acme", again=True)
+    folder.clock.ahead += timedelta(seconds=FREE_AFTER_SECONDS + 1)
     folder.tenants.create("acme", again=True)
     assert folder.upload("acme", ORDERS).status == "loaded"
     assert folder.credentials.verify(folder.keys.create("acme", ["read"]).token).tenant == "acme"

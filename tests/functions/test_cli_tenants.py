@@ -69,7 +69,7 @@ def test_a_tenant_is_exported_and_deleted_by_its_name(teal, tmp_path):
     teal("tenants", "delete", "acme", "--no-export", "--yes")
     assert "is deleted" in teal("keys", "create", "--tenant", "acme", code=2)
     assert "say so" in teal("tenants", "create", "acme", code=2)
-    teal("tenants", "create", "acme", "--again")
+    assert "its name is free at" in teal("tenants", "create", "acme", "--again", code=2)
 
 
 def test_a_key_is_made_with_rules_and_limits_and_told_with_them(teal):
