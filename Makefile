@@ -30,7 +30,7 @@ run: setup ## Serve the API on this machine, with real sample data
 	@$(BIN)/python -m shared.cli run $(ARGS) || test $$? -eq 130
 
 test: setup-dev ## All tests
-	@$(BIN)/python -m pytest tests -n 2 --dist loadfile
+	@$(BIN)/python -m pytest tests -n 2 --dist loadfile --no-loadscope-reorder
 
 check: setup-dev lint types layers secrets licences sbom test ## Everything a reviewer would check
 

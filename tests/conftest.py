@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.logs_seen import (  # noqa: F401 - hooks
     pytest_configure,
     pytest_runtest_setup,
     pytest_sessionfinish,
     pytest_terminal_summary,
 )
+
+SLOW = (
+    "test_crash.py", "test_deploy.py", "test_openapi_cases.py", "test_tenants_apart.py", "test_cli.py",
+    "test_rollback.py", "test_day_rollups.py", "test_tidy_races.py", "test_attacks.py",
+)  # fmt: skip
+"""Files that take minutes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no worker waits at the end for another's last file."""
+    items.sort(key=lambda item: SLOW.index(item.path.name) if item.path.name in SLOW else len(SLOW))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
