@@ -39,9 +39,10 @@ class Raw:
 
 @dataclass(frozen=True)
 class RawServer:
-    """A running server."""
+    """A running server, with the protocols of its open connections."""
 
     port: int
+    connections: set[Any]
 
     def connect(self) -> socket.socket:
         """A new connection."""
@@ -74,7 +75,7 @@ def served(app: FastAPI, **more: float) -> Iterator[RawServer]:
     try:
         while not server.started:
             time.sleep(0.01)
-        yield RawServer(door.getsockname()[1])
+        yield RawServer(door.getsockname()[1], server.server_state.connections)
     finally:
         server.should_exit = server.force_exit = True
         thread.join(SECONDS)

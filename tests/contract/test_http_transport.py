@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -112,6 +113,15 @@ def test_a_plain_request_is_answered_in_chunks_in_pieces_and_one_after_another(s
         answer = received(connection, waits=0.2)
         assert answer.status == 200
         assert answer.rest.startswith(b"HTTP/1.1 200 ")
+
+
+def test_no_part_of_an_answer_waits_for_an_acknowledgement(server: RawServer) -> None:
+    with server.connect() as connection:
+        connection.sendall(b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert received(connection, waits=0.05).status == 200
+        at = connection.getsockname()
+        (accepted,) = [one.transport for one in list(server.connections) if one.client == at]
+        assert accepted.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # --- H88: headers ----------------------------------------------------------------------------------------------------
